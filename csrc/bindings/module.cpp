@@ -1,0 +1,16 @@
+#include <pybind11/pybind11.h>
+
+#include "bindings/bindings.hpp"
+#include "kernels/kernels.hpp"
+
+namespace py = pybind11;
+
+PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+  using namespace pylinear::bindings;
+  module.doc() = "The compiled core of pylinear. Use it through the public names.";
+  module.attr("version") = PYLINEAR_VERSION;
+  module.def("instruction_set", [] { return pylinear::kernels<double>().name; });
+  py::class_<StopFlag>(module, "StopFlag").def(py::init<>()).def("set", [](StopFlag& flag) { flag.raised = true; });
+  register_sampler(module);
+  register_online(module);
+}

@@ -1,0 +1,146 @@
+#include <pybind11/stl.h>
+
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "bindings/arrays.hpp"
+#include "bindings/bindings.hpp"
+#include "core/network.hpp"
+
+namespace pylinear::bindings {
+
+namespace {
+
+template <class T>
+std::shared_ptr<const TrainingSet<T>> make_training_set(const ArrayArg<T>& outputs,
+                                                        const std::optional<ArrayArg<T>>& inputs,
+                                                        const ArrayArg<double>& input_squares,
+                                                        const ArrayArg<T>& synthesizers,
+                                                        const ArrayArg<double>& coefficients) {
+  if (outputs.ndim() != 2 || synthesizers.ndim() != 2) throw std::invalid_argument("outputs and synthesizers: 2-D");
+  const Index n_features = outputs.shape(0), n_items = outputs.shape(1), n_modes = synthesizers.shape(1);
+  const Index n_inputs = inputs && inputs->ndim() == 2 ? inputs->shape(1) : n_items;
+  if (inputs) require_shape(*inputs, {n_items, n_inputs}, "inputs");
+  require_shape(input_squares, {n_items}, "input_squares");
+  require_shape(synthesizers, {n_features, n_modes}, "synthesizers");
+  require_shape(coefficients, {n_items, n_modes}, "coefficients");
+  // The network may be the last to let go of the arrays, on any thread.
+  auto kept = std::shared_ptr<std::array<py::object, 5>>(
+      new std::array<py::object, 5>{outputs, inputs ? py::object(*inputs) : py::none(), input_squares, synthesizers,
+                                    coefficients},
+      [](std::array<py::object, 5>* arrays) {
+        const py::gil_scoped_acquire gil;
+        delete arrays;
+      });
+  return std::make_shared<const TrainingSet<T>>(TrainingSet<T>{
+      n_items, n_inputs, n_features, n_modes, outputs.data(), inputs ? inputs->data() : nullptr, input_squares.data(),
+      synthesizers.data(), coefficients.data(), std::move(kept)});
+}
+
+template <class T>
+void copy_in(const ArrayArg<T>& from, Index rows, Network<T>& network, T* to, const char* name) {
+  require_shape(from, {rows, network.hidden()}, name);
+  for (Index i = 0; i < rows; ++i) {
+    std::copy_n(from.data() + i * network.hidden(), network.hidden(), to + i * network.stride());
+  }
+}
+
+template <class T>
+py::array_t<T> copy_out(const T* from, Index rows, const Network<T>& network) {
+  py::array_t<T> to({rows, network.hidden()});
+  for (Index i = 0; i < rows; ++i) {
+    std::copy_n(from + i * network.stride(), network.hidden(), to.mutable_data() + i * network.hidden());
+  }
+  return to;
+}
+
+/// The pointer to an optional output array of T x rows x columns.
+template <class A>
+auto output(std::optional<A>& array, std::initializer_list<Index> shape, const char* name) {
+  if (!array) return static_cast<decltype(array->mutable_data())>(nullptr);
+  require_shape(*array, shape, name);
+  return array->mutable_data();
+}
+
+template <class T>
+using OptionalArray = std::optional<ArrayArg<T>>;
+
+template <class T>
+std::pair<Index, Status> record(Network<T>& network, std::vector<std::uint64_t> presentations, int threads,
+                                const StopFlag* flag, OptionalArray<double> mode_strengths, OptionalArray<double> loss,
+                                OptionalArray<T> hidden, OptionalArray<T> lower, OptionalArray<T> w32) {
+  const auto n = static_cast<Index>(presentations.size());
+  const TrainingSet<T>& data = network.data();
+  if (mode_strengths.has_value() != loss.has_value()) throw std::invalid_argument("mode strengths go with the loss");
+  Record<T> to{std::move(presentations),
+               output(mode_strengths, {n, data.n_modes}, "mode_strengths"),
+               output(loss, {n}, "loss"),
+               output(hidden, {n, data.n_items, network.hidden()}, "hidden"),
+               output(lower, {n, network.lower_rows(), network.hidden()}, "lower"),
+               output(w32, {n, data.n_features, network.hidden()}, "w32")};
+  Stop stop = make_stop(flag);
+  Status status;
+  {
+    const py::gil_scoped_release release;
+    status = network.record(to, threads, stop);
+  }
+  rethrow_signal();
+  return {to.done, status};
+}
+
+template <class T>
+void bind_network(py::module_& module, const char* set_name, const char* network_name) {
+  py::class_<TrainingSet<T>, std::shared_ptr<TrainingSet<T>>>(module, set_name)
+      .def(py::init([](const ArrayArg<T>& outputs, const std::optional<ArrayArg<T>>& inputs,
+                       const ArrayArg<double>& input_squares, const ArrayArg<T>& synthesizers,
+                       const ArrayArg<double>& coefficients) {
+             return std::const_pointer_cast<TrainingSet<T>>(
+                 make_training_set<T>(outputs, inputs, input_squares, synthesizers, coefficients));
+           }),
+           py::arg("outputs").noconvert(), py::arg("inputs").noconvert(), py::arg("input_squares").noconvert(),
+           py::arg("synthesizers").noconvert(), py::arg("coefficients").noconvert());
+
+  py::class_<Network<T>>(module, network_name)
+      .def(py::init([](std::shared_ptr<TrainingSet<T>> data, Route route, double rate, Order order, std::uint64_t key,
+                       std::vector<Index> given, const ArrayArg<T>& lower, const ArrayArg<T>& w32) {
+             const Index hidden = w32.ndim() == 2 ? w32.shape(1) : 0;
+             Schedule schedule(order, data->n_items, make_key(key), std::move(given));
+             const Index n_features = data->n_features;
+             auto network =
+                 std::make_unique<Network<T>>(std::move(data), route, hidden, rate, std::move(schedule));
+             copy_in(lower, network->lower_rows(), *network, network->lower(), "lower");
+             copy_in(w32, n_features, *network, network->w32(), "w32");
+             network->weights_changed();
+             return network;
+           }),
+           py::arg("data"), py::arg("route"), py::arg("rate"), py::arg("order"), py::arg("key"), py::arg("given"),
+           py::arg("lower").noconvert(), py::arg("w32").noconvert())
+      .def_property_readonly("position", &Network<T>::position)
+      .def("lower", [](Network<T>& n) { return copy_out(n.lower(), n.lower_rows(), n); })
+      .def("w32", [](Network<T>& n) { return copy_out(n.w32(), n.data().n_features, n); })
+      .def("record", &record<T>, py::arg("presentations"), py::kw_only(), py::arg("threads"), py::arg("stop") = nullptr,
+           py::arg("mode_strengths").noconvert() = std::nullopt, py::arg("loss").noconvert() = std::nullopt,
+           py::arg("hidden").noconvert() = std::nullopt, py::arg("lower").noconvert() = std::nullopt,
+           py::arg("w32").noconvert() = std::nullopt,
+           "Advance to each presentation in turn and write what is asked for into row t of the arrays given.");
+}
+
+}  // namespace
+
+void register_online(py::module_& module) {
+  py::enum_<Route>(module, "Route").value("blocked", Route::blocked).value("fused", Route::fused);
+  py::enum_<Status>(module, "Status")
+      .value("ok", Status::ok)
+      .value("diverged", Status::diverged)
+      .value("interrupted", Status::interrupted);
+  py::enum_<Order>(module, "Order")
+      .value("cyclic", Order::cyclic)
+      .value("reshuffled", Order::reshuffled)
+      .value("with_replacement", Order::with_replacement)
+      .value("given", Order::given);
+  bind_network<double>(module, "TrainingSet64", "Network64");
+  bind_network<float>(module, "TrainingSet32", "Network32");
+}
+
+}  // namespace pylinear::bindings

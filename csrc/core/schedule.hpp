@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/array.hpp"
+#include "core/rng.hpp"
+
+namespace pylinear {
+
+enum class Order { cyclic, reshuffled, with_replacement, given };
+
+/// Which item is shown at each presentation. The answer depends on (order, key, presentation) alone, so that a run
+/// can be cut anywhere; `given` repeats its sequence when it is exhausted.
+class Schedule {
+ public:
+  Schedule(Order order, Index n_items, Key key, std::vector<Index> given = {});
+
+  Index item(std::uint64_t presentation);
+  /// The presentations from `start` on that form one block: distinct items, at most `limit` of them.
+  void block(std::uint64_t start, Index limit, std::vector<Index>& items);
+
+ private:
+  void shuffle(std::uint64_t epoch);
+
+  Order order_;
+  Index n_items_;
+  Key key_;
+  std::vector<Index> given_;
+  std::vector<Index> permutation_;
+  std::uint64_t epoch_ = ~std::uint64_t{0};
+  std::vector<std::uint64_t> seen_;
+  std::uint64_t stamp_ = 0;
+};
+
+}  // namespace pylinear
