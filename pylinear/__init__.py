@@ -1,0 +1,33 @@
+"""Learning in deep linear networks: online simulation, theory, and the gap between them."""
+
+from pylinear import theory
+from pylinear._dataset import Dataset, Modes, read_table, toy
+from pylinear._engine import EngineMissingError
+from pylinear._gap import AssumptionWarning, Gap, gap
+from pylinear._info import info
+from pylinear._initial import Balanced, Decoupled, Gaussian, Weights
+from pylinear._simulation import Simulation
+from pylinear._train import Run, TrainingInterrupted, train
+from pylinear._tree import Tree
+
+__all__ = [
+    "AssumptionWarning",
+    "Balanced",
+    "Dataset",
+    "Decoupled",
+    "EngineMissingError",
+    "Gap",
+    "Gaussian",
+    "Modes",
+    "Run",
+    "Simulation",
+    "TrainingInterrupted",
+    "Tree",
+    "Weights",
+    "gap",
+    "info",
+    "read_table",
+    "theory",
+    "toy",
+    "train",
+]

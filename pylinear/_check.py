@@ -1,0 +1,135 @@
+"""What every public argument goes through: one clear sentence for bad input, before anything is allocated."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import os
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+DTypeName = Literal["float64", "float32"]
+
+# The core counts in 64-bit words; a product of two sizes under this bound cannot overflow one.
+LARGEST_SIZE = 2**40
+
+
+def show(value: object) -> str:
+    """Return a short text for `value`, safe to put at the end of a sentence."""
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape} and dtype {value.dtype}"
+    text = repr(value)
+    kind = "" if type(value) in (str, int, float, type(None)) else f" ({type(value).__name__})"
+    return (text if len(text) <= 60 else text[:57] + "...") + kind
+
+
+def integer(name: str, value: object, low: int = 1, high: int = LARGEST_SIZE) -> int:
+    """Return `value` as an int between `low` and `high`."""
+    allowed = f"{name} must be a whole number from {low} to {high}; got {show(value)}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Integral):
+        raise TypeError(allowed)
+    if not low <= int(value) <= high:
+        raise ValueError(allowed)
+    return int(value)
+
+
+def real(name: str, value: object, low: float, high: float = math.inf, *, above: bool = False) -> float:
+    """Return `value` as a finite float in [low, high], or in (low, high] with `above`."""
+    edge = "above" if above else "of at least"
+    span = f"a finite number {edge} {low:g}" if high == math.inf else f"between {low:g} and {high:g}"
+    allowed = f"{name} must be {span}; got {show(value)}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        raise TypeError(allowed)
+    number = float(value)
+    if not math.isfinite(number) or number > high or number < low or (above and number == low):
+        raise ValueError(allowed)
+    return number
+
+
+def choice(name: str, value: object, allowed: Iterable[str]) -> str:
+    """Return `value` if it is one of the strings `allowed`."""
+    options = list(allowed)
+    message = f"{name} must be one of {', '.join(map(repr, options))}; got {show(value)}"
+    if not isinstance(value, str):
+        raise TypeError(message)
+    if value not in options:
+        raise ValueError(message)
+    return value
+
+
+def array(
+    name: str, value: object, shape: tuple[int | None, ...], dtype: type = np.float64, *, copy: bool = True
+) -> NDArray[Any]:
+    """Return `value` as C-contiguous finite floats, copied if asked or needed; None in `shape`: any length from 1 on."""
+    wanted = "x".join("n" if n is None else str(n) for n in shape) or "a single number"
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} must not be a masked array: fill or drop the masked entries first")
+    try:
+        raw = np.asarray(value)
+    except (ValueError, TypeError, OverflowError):
+        raise ValueError(f"{name} must be an array of shape {wanted}; got rows of unequal length") from None
+    if raw.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers; got dtype {raw.dtype}")
+    fits = raw.ndim == len(shape) and all(
+        have >= 1 if want is None else have == want for have, want in zip(raw.shape, shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{name} must be an array of shape {wanted}; got shape {raw.shape}")
+    memory(f"a copy of {name}", raw.size * np.dtype(dtype).itemsize)
+    with np.errstate(over="ignore"):
+        out = np.array(raw, dtype=dtype, order="C", copy=True if copy else None)
+    # The sum is finite if all entries are, but for an overflow: only then is every entry looked at.
+    bad = np.empty(0) if np.isfinite(out.sum()) else np.flatnonzero(~np.isfinite(out))
+    if bad.size:
+        where = ", ".join(map(str, np.unravel_index(bad[0], copy.shape)))
+        seen = raw[np.unravel_index(bad[0], raw.shape)]
+        raise ValueError(f"{name} must be finite in {np.dtype(dtype)}; got {seen} at [{where}]")
+    return out
+
+
+def names(name: str, value: object, count: int) -> tuple[str, ...]:
+    """Return `value` as a tuple of `count` non-empty strings."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a sequence of {count} names; got {show(value)}")
+    out = tuple(value)
+    if not all(isinstance(x, str) and x for x in out):
+        wrong = next(x for x in out if not (isinstance(x, str) and x))
+        raise TypeError(f"{name} must be non-empty strings; got {show(wrong)}")
+    if len(out) != count:
+        raise ValueError(f"{name} must be {count} names, one each; got {len(out)}")
+    return out
+
+
+def dtype_name(value: object) -> DTypeName:
+    """Return "float64" or "float32"."""
+    return "float32" if choice("dtype", value, ("float64", "float32")) == "float32" else "float64"
+
+
+def threads(value: object) -> int:
+    """Return a number of threads; None stands for the processors this process may use."""
+    if value is None:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return integer("threads", value, 1, 1024)
+
+
+def available_memory() -> int:
+    """Return the bytes that can be allocated without swapping, as far as the system tells."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return LARGEST_SIZE
+
+
+def memory(what: str, n_bytes: int) -> None:
+    """Raise MemoryError, naming the estimate, if `n_bytes` are not there."""
+    # Small requests are not worth a look at the system.
+    if n_bytes > 2**26 and n_bytes > (free := available_memory()):
+        raise MemoryError(f"{what} would take {n_bytes / 1e9:.1f} GB; {free / 1e9:.1f} GB are available")

@@ -1,0 +1,333 @@
+"""What is to be learned: items, their features, and the modes of their correlations."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pylinear import _check
+from pylinear._check import Floats
+
+# Singular values closer than this, relative to the largest, count as one: their vectors are known as a subspace only.
+_DEGENERATE = 1e-9
+# Inputs count as orthogonal when no scalar product of two exceeds this part of the largest square.
+_ORTHOGONAL = 1e-14
+
+
+@dataclass(frozen=True)
+class Modes:
+    """Singular value decomposition of the input-output correlations, Sigma_yx = u diag(s) v^T.
+
+    Attributes
+    ----------
+    u : (N3, K) float64
+        Feature synthesizers: column alpha holds the features that go with mode alpha.
+    s : (K,) float64
+        Association strengths, decreasing; K is the rank of the inputs or N3, whichever is less.
+    v : (N1, K) float64
+        Object analyzers: column alpha says where each input stands on mode alpha.
+    blocks : tuple of range
+        The modes that share one association strength, to 1e-9 of the largest. Within a block of several modes only
+        the subspace has a meaning. Its basis is a convention: the inputs' projections, made orthogonal in their order.
+
+    Notes
+    -----
+    Signs are fixed so that the first of the largest entries of each column of ``v`` is positive.
+    """
+
+    u: Floats
+    s: Floats
+    v: Floats
+    blocks: tuple[range, ...]
+
+
+class Dataset:
+    """Items with their inputs and the outputs to be learned for each.
+
+    Parameters
+    ----------
+    outputs : (N3, P) array_like
+        Column p holds the features of item p.
+    inputs : (N1, P) array_like, optional
+        Column p is the input vector of item p; one-hot inputs by default.
+    items : sequence of P str, optional
+        Names of the items. A name that occurs again gets a number: "Robin", "Robin (2)".
+    features : sequence of N3 str, optional
+        Names of the features, all different.
+
+    Attributes
+    ----------
+    outputs : (N3, P) float64
+        Read-only (float32 or int8 where `Tree.sample` was asked for it).
+    n_items, n_features, n_inputs : int
+        P, N3 and N1.
+    one_hot : bool
+        Whether the inputs are one-hot.
+    rng, engine : int and str, or None
+        Of a sampled dataset: the seed that draws it again, and what drew it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an array is not made of finite real numbers, shapes or numbers of names disagree, or all inputs are zero.
+
+    Examples
+    --------
+    >>> data = Dataset([[1, 1, 0, 0], [0, 0, 0, 1]], items=["Canary", "Salmon", "Oak", "Rose"])
+    >>> data.modes.s.round(3).tolist()
+    [1.414, 1.0]
+    """
+
+    def __init__(
+        self,
+        outputs: ArrayLike,
+        inputs: ArrayLike | None = None,
+        items: Sequence[str] | None = None,
+        features: Sequence[str] | None = None,
+    ) -> None:
+        self._own(_check.array("outputs", outputs, (None, None)))
+        if inputs is not None:
+            given = _check.array("inputs", inputs, (None, self.n_items))
+            if not given.any():
+                raise ValueError("inputs must not all be zero")
+            given.flags.writeable = False
+            self.inputs = given
+            self.one_hot = False
+        if items is not None:
+            self.items = _distinct(_check.names("items", items, self.n_items))
+        if features is not None:
+            self.features = _check.names("features", features, self.n_features)
+            if len(set(self.features)) < self.n_features:
+                twice = next(x for x in self.features if self.features.count(x) > 1)
+                raise ValueError(f"features must have different names; got {twice!r} more than once")
+
+    def _own(self, outputs: NDArray[Any]) -> None:
+        outputs.flags.writeable = False
+        self.outputs = outputs
+        self.n_features, self.n_items = outputs.shape
+        self.one_hot = True
+        self.rng: int | None = None
+        self.engine: str | None = None
+
+    @classmethod
+    def _of_sample(cls, outputs: NDArray[Any], rng: int, engine: str) -> Dataset:
+        """Return a dataset around an array that nobody else holds."""
+        data = cls.__new__(cls)
+        data._own(outputs)
+        data.rng, data.engine = rng, engine
+        return data
+
+    def __repr__(self) -> str:
+        inputs = "one-hot" if self.one_hot else f"{self.n_inputs}-dimensional"
+        return f"Dataset({self.n_features} features x {self.n_items} items, {inputs} inputs)"
+
+    @cached_property
+    def inputs(self) -> Floats:
+        """Input vectors, (N1, P): column p belongs to item p."""
+        return np.eye(self.n_items)
+
+    @cached_property
+    def items(self) -> tuple[str, ...]:
+        """Names of the P items, all different."""
+        return tuple(f"item {p + 1}" for p in range(self.n_items))
+
+    @cached_property
+    def features(self) -> tuple[str, ...]:
+        """Names of the N3 features, all different."""
+        return tuple(f"feature {i + 1}" for i in range(self.n_features))
+
+    @property
+    def n_inputs(self) -> int:
+        """Number N1 of input units."""
+        return self.n_items if self.one_hot else self.inputs.shape[0]
+
+    @cached_property
+    def sigma_yx(self) -> Floats:
+        """Input-output correlations, (N3, N1): the sum over items of y x^T, the paper's (1)."""
+        outputs = self.outputs.astype(np.float64, copy=False)
+        return outputs if self.one_hot else outputs @ self.inputs.T
+
+    @cached_property
+    def sigma_xx(self) -> Floats:
+        """Input correlations, (N1, N1): the sum over items of x x^T; the identity for one-hot inputs."""
+        return self.inputs @ self.inputs.T
+
+    @cached_property
+    def orthogonal(self) -> bool:
+        """Whether the inputs of any two items are orthogonal, to roundoff."""
+        if self.one_hot:
+            return True
+        overlaps = self.inputs.T @ self.inputs
+        largest = overlaps.diagonal().max()
+        return bool(np.abs(overlaps - np.diag(overlaps.diagonal())).max() <= _ORTHOGONAL * largest)
+
+    @cached_property
+    def modes(self) -> Modes:
+        """The decomposition of `sigma_yx` into modes, computed without forming it."""
+        outputs = self.outputs.astype(np.float64, copy=False)
+        # outputs = q_y r_y and inputs = q_x r_x, so that only the small r_y r_x^T is decomposed.
+        q_y, r_y = np.linalg.qr(outputs)
+        if self.one_hot:
+            q_x, core = np.eye(self.n_items), r_y
+        else:
+            left, strengths, right = np.linalg.svd(self.inputs, full_matrices=False)
+            rank = int(np.sum(strengths > strengths[0] * max(self.inputs.shape) * np.finfo(float).eps))
+            q_x = left[:, :rank]
+            core = r_y @ (strengths[:rank, None] * right[:rank]).T
+        u, s, vt = np.linalg.svd(core, full_matrices=False)
+        return _fix_conventions(q_y @ u, s, q_x @ vt.T)
+
+
+def _fix_conventions(u: Floats, s: Floats, v: Floats) -> Modes:
+    """Return the modes with the basis of every degenerate block and all signs as `Modes` documents them."""
+    starts = [0, *(np.flatnonzero(s[:-1] - s[1:] > _DEGENERATE * s[0]) + 1).tolist(), len(s)]
+    blocks = tuple(range(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True))
+    for block in blocks:
+        columns = slice(block.start, block.stop)
+        if len(block) > 1:
+            rotation = _basis_of_rows(v[:, columns])
+            u[:, columns] = u[:, columns] @ rotation
+            v[:, columns] = v[:, columns] @ rotation
+    # "Largest" to one part in a million: entries equal by symmetry differ in their last digits.
+    size = np.abs(v)
+    first = np.argmax(size > size.max(axis=0) * (1 - 1e-6), axis=0)
+    signs = np.where(v[first, np.arange(v.shape[1])] < 0, -1.0, 1.0)
+    u, v = u * signs, v * signs
+    for part in (u, s, v):
+        part.flags.writeable = False
+    return Modes(u=u, s=s, v=v, blocks=blocks)
+
+
+def _basis_of_rows(rows: Floats) -> Floats:
+    """Return an orthogonal matrix whose columns are the first independent rows of `rows`, made orthonormal in order."""
+    chosen: list[Floats] = []
+    left = rows.copy()
+    while len(chosen) < rows.shape[1]:
+        norms = np.linalg.norm(left, axis=1)
+        clear = np.flatnonzero(norms > 1e-3)
+        pick = left[clear[0] if clear.size else int(np.argmax(norms))]
+        for _ in range(2):  # twice, so that it is orthogonal to roundoff
+            for earlier in chosen:
+                pick = pick - (pick @ earlier) * earlier
+        chosen.append(pick / np.linalg.norm(pick))
+        left = left - np.outer(left @ chosen[-1], chosen[-1])
+    return np.stack(chosen, axis=1)
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names with a number behind each that has occurred before."""
+    names = tuple(names)
+    taken = set(names)
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        count = seen[name] = seen.get(name, 0) + 1
+        label = name
+        while count > 1 and label in taken:
+            label = f"{name} ({count})"
+            count += 1
+        taken.add(label)
+        out.append(label)
+    return tuple(out)
+
+
+def toy(coding: Literal["binary", "signed", "centred"] = "centred") -> Dataset:
+    """Return the paper's example of four items and five properties.
+
+    Parameters
+    ----------
+    coding : {"centred", "binary", "signed"}
+        "binary": 1 for a property that the item has, else 0; s^2 = 3, 1, 1, 1. "signed": 1 and -1; s^2 = 8, 4, 4, 4.
+        "centred": binary less the property's mean over items; s^2 = 2, 1, 1, 0, which is what the paper's Figure 2
+        shows.
+
+    Examples
+    --------
+    >>> toy("centred").modes.v[:, 0].round(2).tolist()
+    [0.5, 0.5, -0.5, -0.5]
+    """
+    chosen = _check.choice("coding", coding, ("binary", "signed", "centred"))
+    binary = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=np.float64)
+    coded = {"binary": binary, "signed": 2 * binary - 1, "centred": binary - binary.mean(axis=1, keepdims=True)}
+    return Dataset(
+        coded[chosen],
+        items=["Canary", "Salmon", "Oak", "Rose"],
+        features=["can Move", "can Fly", "can Swim", "has Bark", "has Petals"],
+    )
+
+
+def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
+    """Return the dataset in a table of items x properties.
+
+    Parameters
+    ----------
+    path : path
+        A text file (UTF-8): the first row names the properties, the first column the items, all else is numbers, such
+        as 0/1, -1/1 or measurements. Blank lines are passed over. An item may occur more than once.
+    delimiter : str
+        What separates the cells, one character.
+
+    Returns
+    -------
+    Dataset
+        With one-hot inputs; ``outputs`` (properties, items).
+
+    Raises
+    ------
+    ValueError
+        For a missing value, a row of another length than the header, a cell that is not a finite number, or a header
+        that is empty or repeats a name. The message gives the line.
+    OSError
+        If the file cannot be read.
+    """
+    if not isinstance(path, str | PathLike):
+        raise TypeError(f"path must be a path; got {_check.show(path)}")
+    if not isinstance(delimiter, str) or len(delimiter) != 1:
+        raise ValueError(f"delimiter must be one character; got {_check.show(delimiter)}")
+    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
+        try:
+            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}, after line {reader.line_num}: not a text table: {error}") from None
+    if len(rows) < 2:
+        raise ValueError(f"{path} must have a header row and at least one item; got {len(rows)} rows")
+    (line, header), *body = rows
+    properties = header[1:]
+    if not properties:
+        raise ValueError(f"{path}, line {line}: the header must name at least one property after the items' column")
+    for column, name in enumerate(properties, start=2):
+        if not name:
+            raise ValueError(f"{path}, line {line}: column {column} has no name in the header")
+        if name in properties[: column - 2]:
+            raise ValueError(f"{path}, line {line}: the header names {name!r} twice")
+    values = [_numbers(path, number, row, properties) for number, row in body]
+    return Dataset(np.array(values).T, items=[row[0] for _, row in body], features=properties)
+
+
+def _numbers(path: str | PathLike[str], line: int, row: list[str], properties: list[str]) -> list[float]:
+    """Return the numbers of one row of a table."""
+    if len(row) != len(properties) + 1:
+        raise ValueError(f"{path}, line {line}: {len(row)} cells where the header has {len(properties) + 1}")
+    if not row[0]:
+        raise ValueError(f"{path}, line {line}: the item has no name")
+    out = []
+    for name, cell in zip(properties, row[1:], strict=True):
+        if not cell:
+            raise ValueError(f"{path}, line {line}: the value of {name!r} for {row[0]!r} is missing")
+        try:
+            number = float(cell)
+        except ValueError:
+            raise ValueError(f"{path}, line {line}: {cell!r}, the {name!r} of {row[0]!r}, is not a number") from None
+        if not np.isfinite(number):
+            raise ValueError(f"{path}, line {line}: {cell!r}, the {name!r} of {row[0]!r}, is not finite")
+        out.append(number)
+    return out

@@ -1,0 +1,140 @@
+"""The one module that knows which engines exist: the compiled core, and numba for the sampler without it."""
+
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pylinear import _check
+
+if TYPE_CHECKING:
+    from pylinear._dataset import Dataset
+
+try:
+    from pylinear import _core
+except ImportError:  # the pure-Python wheel
+    _core = None  # type: ignore[assignment]
+
+NO_CORE = (
+    "the compiled core of pylinear is not installed, so networks cannot be trained: "
+    "install a C++20 compiler (on Debian: apt install g++) and then install pylinear again"
+)
+
+
+class EngineMissingError(RuntimeError):
+    """Raised where the compiled core is needed and was not built."""
+
+
+def core() -> ModuleType:
+    """Return the compiled core, or raise EngineMissingError with the way to get it."""
+    if _core is None:
+        raise EngineMissingError(NO_CORE)
+    return _core
+
+
+def engines() -> tuple[str, ...]:
+    """Return the names of the sampler's engines that are installed, fastest first."""
+    return ("numba",) if _core is None else ("native", "numba")
+
+
+@cache
+def _warn_fallback() -> None:
+    warnings.warn("pylinear's compiled core is not installed; sampling with numba", RuntimeWarning, stacklevel=5)
+
+
+def choose_sampler(engine: object) -> str:
+    """Return "native" or "numba" for the argument `engine`."""
+    chosen = _check.choice("engine", engine, ("auto", "native", "numba"))
+    if chosen == "native":
+        core()
+    if chosen != "auto":
+        return chosen
+    if _core is None:
+        _warn_fallback()
+    return engines()[0]
+
+
+def sample(
+    engine: str, branching: tuple[int, ...], threshold: list[int], key: int, first: int, out: NDArray[Any], threads: int
+) -> None:
+    """Fill `out` (n, P) with features first .. first + n - 1 of a diffusion; `threshold` is flip * 2^64 per level."""
+    if engine == "native":
+        core().sample(branching=branching, threshold=threshold, key=key, first=first, out=out, threads=threads)
+        return
+    from pylinear import _numba
+
+    tree = np.array(branching, dtype=np.int64), np.array(threshold, dtype=np.uint64), np.uint64(key)
+    # Whole blocks of 64 features to a task, so that no thread draws what another throws away.
+    size = max(64, -(-len(out) // (64 * threads)) * 64)
+    with ThreadPoolExecutor(threads) as pool:
+        tasks = [
+            pool.submit(_numba.sample, *tree, np.uint64(first + start), out[start : start + size])
+            for start in range(0, len(out), size)
+        ]
+        for task in tasks:
+            task.result()
+
+
+class Lesson:
+    """A dataset as the core reads it: arrays of one dtype for one route, shared by any number of networks."""
+
+    def __init__(self, data: Dataset, dtype: str, route: str) -> None:
+        self._core = core()
+        self.data = data
+        self.dtype = np.dtype(dtype)
+        self.route = route
+        cast = {"dtype": self.dtype, "order": "C"}
+        modes = data.modes
+        one_hot = data.one_hot
+        self._squares = np.ones(data.n_items) if one_hot else np.sum(data.inputs**2, axis=0)
+        coefficients = modes.v if one_hot else np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0]
+        suffix = "64" if dtype == "float64" else "32"
+        self._network = getattr(self._core, f"Network{suffix}")
+        self._training_set = getattr(self._core, f"TrainingSet{suffix}")(
+            outputs=np.array(data.outputs, copy=None, **cast),
+            inputs=np.array(data.inputs.T, **cast) if route == "fused" else None,
+            input_squares=self._squares,
+            synthesizers=np.array(modes.u, copy=None, **cast),
+            coefficients=np.ascontiguousarray(coefficients, dtype=np.float64),
+        )
+
+    def network(self, w21: NDArray[Any], w32: NDArray[Any], rate: float, order: object, key: int) -> Any:
+        """Return a core network with these weights; `order` is a name or an array of items."""
+        named = isinstance(order, str)
+        return self._network(
+            data=self._training_set,
+            route=getattr(self._core.Route, self.route),
+            rate=rate,
+            order=getattr(self._core.Order, order if isinstance(order, str) else "given"),
+            key=key,
+            given=[] if named else order,
+            lower=self.lower(w21),
+            w32=np.array(w32, copy=None, dtype=self.dtype, order="C"),
+        )
+
+    @property
+    def lower_rows(self) -> int:
+        """Rows of the lower layer as the core keeps it: the items on the blocked route, else the input units."""
+        return self.data.n_items if self.route == "blocked" else self.data.n_inputs
+
+    def lower(self, w21: NDArray[Any]) -> NDArray[Any]:
+        """Return the (lower_rows, N2) array that stands for `w21` in the core."""
+        w21 = w21.astype(self.dtype, copy=False)
+        if self.route == "blocked" and not self.data.one_hot:
+            w21 = w21 @ self.data.inputs.astype(self.dtype)
+        return np.array(w21.T, order="C")
+
+    def w21(self, lower: NDArray[Any], start: NDArray[Any]) -> NDArray[Any]:
+        """Return W21 from the core's lower layer `lower` (..., rows, N2) and the W21 that training began with."""
+        if self.route == "fused" or self.data.one_hot:
+            return np.ascontiguousarray(np.swapaxes(lower, -1, -2))
+        # W21 moves only along the inputs: by (H - H(0)) X^T with each orthogonal input scaled to unit length.
+        squares = np.where(self._squares > 0, self._squares, 1.0)
+        moved = np.swapaxes(lower - self.lower(start), -1, -2)
+        return (start + moved @ (self.data.inputs / squares).T).astype(self.dtype)

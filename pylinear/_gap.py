@@ -1,0 +1,178 @@
+"""How far online learning is from the continuous-time theory, and why."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+
+from pylinear import _check, theory
+from pylinear._check import Floats
+from pylinear._initial import Gaussian
+from pylinear._reduction import reduce_outputs
+from pylinear._train import Run
+
+
+class AssumptionWarning(UserWarning):
+    """Issued where (10) is held against a network that does not meet its assumptions."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gap:
+    """Online learning held against a chain of theories, each of which drops one assumption of the one before.
+
+    R runs, T recorded times, M modes: those of `Dataset.modes` with a positive association strength.
+
+    Attributes
+    ----------
+    run : Run
+        What was measured.
+    s : (M,) float64
+        Association strengths. For orthogonal inputs of squared length kappa, s / kappa, the strength that is reached.
+    measured : (R, T, M) float64
+        Online learning.
+    paper : (T, M) float64
+        (10) with one initial strength for all modes and runs: the expected one, N2 sigma^2 / 2 for Gaussian weights of
+        standard deviation sigma; for other weights the mean of the effective ones.
+    effective : (R, T, M) float64
+        (10) with each mode's effective initial strength; see `theory.initial_strength`.
+    flow : (R, T, M) float64
+        The averaged flow (7)-(8) from the run's own initial weights.
+    paper_strength : float
+        The initial strength behind `paper`.
+    """
+
+    run: Run
+    s: Floats
+    measured: Floats
+    paper: Floats
+    effective: Floats
+    flow: Floats
+    paper_strength: float
+
+    def against(self) -> dict[str, Floats]:
+        """Return the largest |measured - theory| / s over time and runs, for each theory and mode, (M,)."""
+        return {
+            "(10), paper's a0": self._largest(self.measured, self.paper),
+            "(10), effective a0": self._largest(self.measured, self.effective),
+            "flow (7)-(8)": self._largest(self.measured, self.flow),
+        }
+
+    def by_cause(self) -> dict[str, Floats]:
+        """Return the largest |difference| / s over time and runs between neighbours in the chain, (M,).
+
+        "initial strength": (10) with the paper's a0 and with the effective one. "balance, coupling": the latter and the
+        flow, which assumes neither balanced nor decoupled weights. "finite rate": the flow and online learning.
+        """
+        return {
+            "initial strength": self._largest(self.paper, self.effective),
+            "balance, coupling": self._largest(self.effective, self.flow),
+            "finite rate": self._largest(self.flow, self.measured),
+        }
+
+    def _largest(self, one: Floats, other: Floats) -> Floats:
+        # Records after a run has stopped are NaN; a run that never began has no others.
+        return np.asarray(np.nan_to_num(np.abs(one - other)).max(axis=(0, 1)) / self.s)
+
+    def __str__(self) -> str:
+        against, causes = self.against(), self.by_cause()
+        columns = [*against.items(), *causes.items()]
+        widths = [max(len(name), 8) for name, _ in columns]
+        run = self.run
+        n_against = sum(widths[: len(against)]) + 2 * (len(against) - 1)
+        lines = [
+            f"Largest gap over time and {len(run.status)} run{'s' * (len(run.status) > 1)}, relative to s "
+            f"(rate x s1 = {run.rate * self.s[0]:.3g}, paper's a0 = {self.paper_strength:.3g})",
+            f"{'':13}  {'online learning against':<{n_against}}  of which",
+            f"{'mode':>4} {'s':>8}  " + "  ".join(f"{name:>{w}}" for (name, _), w in zip(columns, widths, strict=True)),
+        ]
+        for mode, s in enumerate(self.s):
+            cells = "  ".join(f"{values[mode]:>{w}.4f}" for (_, values), w in zip(columns, widths, strict=True))
+            lines.append(f"{mode + 1:>4} {s:>8.2f}  {cells}")
+        stopped = len(run.status) - run.status.count("ok")
+        if stopped:
+            lines.append(f"{stopped} of the runs stopped early: {', '.join(sorted(set(run.status) - {'ok'}))}.")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"Gap({self.run!r})"
+
+
+def gap(run: Run) -> Gap:
+    """Return the gap between what a run measured and what the theory says.
+
+    Parameters
+    ----------
+    run : Run
+        From `train`.
+
+    Returns
+    -------
+    Gap
+        ``str()`` of it is a table.
+
+    Warns
+    -----
+    AssumptionWarning
+        If the inputs are not orthogonal with equal lengths, which (10) assumes; the flow does not.
+
+    Examples
+    --------
+    >>> import pylinear as pl
+    >>> run = pl.train(pl.toy(), hidden=16, rate=0.02, epochs=600, init=pl.Gaussian(1e-3), runs=3, rng=0)
+    >>> bool((pl.gap(run).by_cause()["finite rate"] < 0.1).all())
+    True
+    """
+    if not isinstance(run, Run):
+        raise TypeError(f"run must be a pylinear.Run, from pylinear.train; got {_check.show(run)}")
+    data, modes = run.data, run.data.modes
+    kappa = _input_square(run)
+    used = modes.s > modes.s[0] * 1e-12
+    s, tau = modes.s[used] / kappa, 1 / (run.rate * kappa)
+    t = run.epochs
+    strengths = run.initial_strengths[:, used]
+    paper_strength = float(np.nanmean(strengths))
+    if isinstance(run.init, Gaussian):
+        paper_strength = run.weights.w21.shape[1] * run.init.scale**2 / 2
+    return Gap(
+        run=run,
+        s=s,
+        measured=run.mode_strengths[..., used],
+        paper=_sigmoid(t[:, None], s, np.full_like(s, paper_strength), tau),
+        effective=_sigmoid(t[:, None], s, strengths[:, None], tau),
+        flow=np.stack([_flow_strengths(run, k)[:, used] for k in range(len(run.status))]),
+        paper_strength=paper_strength,
+    )
+
+
+def _input_square(run: Run) -> float:
+    """Return the mean squared length of the inputs, with a warning if (10) does not hold for them."""
+    if run.data.one_hot:
+        return 1.0
+    gram = run.data.inputs.T @ run.data.inputs
+    kappa = float(gram.diagonal().mean())
+    off = float(np.linalg.norm(gram - kappa * np.eye(len(gram))) / np.linalg.norm(gram))
+    if off > 1e-12:
+        warnings.warn(
+            f"the inputs are not orthogonal with equal lengths (off by {off:.2g} of their correlations), "
+            "which (10) assumes; the flow does not",
+            AssumptionWarning,
+            stacklevel=3,
+        )
+    return kappa
+
+
+def _sigmoid(t: Floats, s: Floats, a0: Floats, tau: float) -> Floats:
+    """Return (10), and what it leaves out: a mode that starts at exactly 0 stays there."""
+    known = a0 > 0
+    curve = theory.mode_strength(t, s, np.where(known, a0, 1.0), tau)
+    return np.where(np.isnan(a0), np.nan, np.where(known, curve, 0.0))
+
+
+def _flow_strengths(run: Run, k: int) -> Floats:
+    """Return the mode strengths (T, K) under the flow from the weights of run k."""
+    w21, w32 = run.initial_weights(k)
+    small = reduce_outputs(run.data, w32, run.data.modes.u)
+    lower, upper = theory.flow(run.epochs, w21, small.w32, small.data, tau=1 / run.rate, rtol=1e-9)
+    return np.asarray(np.einsum("ik,tij,tjk->tk", small.u, upper, lower @ run.data.modes.v, optimize=True))

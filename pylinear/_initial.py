@@ -1,0 +1,132 @@
+"""Initial weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pylinear import _check
+from pylinear._check import Floats
+from pylinear._dataset import Dataset
+
+
+class Weights(NamedTuple):
+    """The weights of one network, or of one per run with a leading axis.
+
+    Attributes
+    ----------
+    w21 : (..., N2, N1)
+        Input to hidden.
+    w32 : (..., N3, N2)
+        Hidden to output.
+    """
+
+    w21: NDArray[Any]
+    w32: NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent Gaussian weights in both layers.
+
+    Parameters
+    ----------
+    scale : float
+        Standard deviation of every weight, above 0.
+
+    Examples
+    --------
+    >>> w21, w32 = Gaussian(1e-3).draw(Dataset([[1.0, -1.0]]), hidden=3, rng=np.random.default_rng(0))
+    >>> w21.shape, w32.shape
+    ((3, 2), (1, 3))
+    """
+
+    scale: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", _check.real("scale", self.scale, 0.0, above=True))
+
+    def draw(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Weights:
+        """Return weights for `data` and `hidden` hidden units."""
+        w21 = rng.normal(scale=self.scale, size=(hidden, data.n_inputs))
+        return Weights(w21, rng.normal(scale=self.scale, size=(data.n_features, hidden)))
+
+
+@dataclass(frozen=True, eq=False)
+class Decoupled:
+    r"""Weights along the data's own modes, which then learn independently of one another.
+
+    Parameters
+    ----------
+    c, d : float or (K,) array_like
+        Strength of each mode in W21 and in W32.
+
+    Notes
+    -----
+    :math:`W^{21} = R\,\mathrm{diag}(c) V^T`, :math:`W^{32} = U\,\mathrm{diag}(d) R^T`, where R has random
+    orthonormal columns. Only the first N2 modes where there are more modes than hidden units.
+    """
+
+    c: ArrayLike
+    d: ArrayLike
+
+    def __post_init__(self) -> None:
+        for name in ("c", "d"):
+            value = getattr(self, name)
+            shape = () if np.ndim(value) == 0 else (None,)
+            object.__setattr__(self, name, _check.array(name, value, shape))
+
+    def draw(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Weights:
+        """Return weights for `data` and `hidden` hidden units."""
+        modes = data.modes
+        c, d = self.strengths(modes.s.size)
+        k = min(hidden, modes.s.size)
+        r = np.linalg.qr(rng.standard_normal((hidden, k)))[0]
+        return Weights((r * c[:k]) @ modes.v[:, :k].T, (modes.u[:, :k] * d[:k]) @ r.T)
+
+    def strengths(self, n_modes: int) -> tuple[Floats, Floats]:
+        """Return c and d for each of `n_modes` modes."""
+        for name, value in (("c", self.c), ("d", self.d)):
+            if np.ndim(value) and np.size(value) != n_modes:
+                raise ValueError(f"{name} must be one number or one per mode, {n_modes}; got {np.size(value)}")
+        return np.broadcast_to(self.c, n_modes), np.broadcast_to(self.d, n_modes)  # type: ignore[arg-type]
+
+
+class Balanced(Decoupled):
+    """Decoupled weights with the same strength in both layers, the case in which (10) is exact.
+
+    Parameters
+    ----------
+    a0 : float or (K,) array_like
+        Initial mode strengths, each above 0.
+
+    Examples
+    --------
+    >>> data = Dataset([[3.0, 1.0]])
+    >>> w21, w32 = Balanced(1e-3).draw(data, hidden=4, rng=np.random.default_rng(0))
+    >>> round(float(data.modes.u[:, 0] @ w32 @ w21 @ data.modes.v[:, 0]), 9)
+    0.001
+    """
+
+    def __init__(self, a0: ArrayLike) -> None:
+        strengths = _check.array("a0", a0, () if np.ndim(a0) == 0 else (None,))
+        if not np.all(strengths > 0):
+            raise ValueError(f"a0 must be above 0; got {_check.show(float(strengths.min()))}")
+        super().__init__(np.sqrt(strengths), np.sqrt(strengths))
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """The caller's own weights: one pair for all runs, or one pair a run along a leading axis."""
+
+    w21: Floats
+    w32: Floats
+
+    def of_run(self, run: int) -> Weights:
+        """Return the weights of one run."""
+        if self.w21.ndim == 2:
+            return Weights(self.w21, self.w32)
+        return Weights(self.w21[run], self.w32[run])

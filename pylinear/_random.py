@@ -1,0 +1,49 @@
+"""From the `rng` argument to the streams that a result depends on."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from pylinear._check import show
+
+RNG = int | np.integer | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None
+
+
+class Use(IntEnum):
+    """What a stream is for: no two uses of one seed share random numbers."""
+
+    DIFFUSION = 0
+    WEIGHTS = 1
+    ORDER = 2
+
+
+def seed_of(rng: object) -> int:
+    """Return the whole number that stands for `rng` from here on; given as `rng` again, it gives the same result."""
+    if isinstance(rng, np.random.Generator | np.random.BitGenerator):
+        return int(np.random.default_rng(rng).integers(2**63))
+    if isinstance(rng, np.random.SeedSequence):
+        return int(rng.generate_state(1, np.uint64)[0])
+    if rng is None:
+        return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+    message = f"rng must be a whole number of at least 0, a SeedSequence, BitGenerator, Generator or None; got {show(rng)}"
+    if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
+        raise TypeError(message)
+    if rng < 0:
+        raise ValueError(message)
+    return int(rng)
+
+
+def _sequence(seed: int, use: Use, index: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(seed, spawn_key=(use, index))
+
+
+def philox_key(seed: int, use: Use, index: int = 0) -> int:
+    """Return the 64-bit key of the core's counter-based generator."""
+    return int(_sequence(seed, use, index).generate_state(1, np.uint64)[0])
+
+
+def generator(seed: int, use: Use, index: int = 0) -> np.random.Generator:
+    """Return a numpy generator."""
+    return np.random.default_rng(_sequence(seed, use, index))

@@ -1,0 +1,241 @@
+"""One network, trained online from call to call."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pylinear import _check, _engine
+from pylinear._check import Floats
+from pylinear._dataset import Dataset
+from pylinear._random import RNG, Use, philox_key, seed_of
+
+Order = Literal["cyclic", "reshuffled", "with_replacement"] | ArrayLike
+Route = Literal["auto", "blocked", "fused"]
+
+# Presentations are counted in 64 bits, and given to numpy as signed ones.
+MOST_PRESENTATIONS = 2**62
+
+
+def check_data(data: object) -> Dataset:
+    """Return `data` if it is a dataset."""
+    if not isinstance(data, Dataset):
+        raise TypeError(f"data must be a pylinear.Dataset; got {_check.show(data)}")
+    return data
+
+
+def check_order(order: Any, n_items: int) -> str | NDArray[np.int64]:
+    """Return the name of an order, or a given order as an array of items."""
+    if isinstance(order, str):
+        return _check.choice("order", order, ("cyclic", "reshuffled", "with_replacement"))
+    items = np.asarray(order)
+    if items.dtype.kind not in "iu" or items.ndim != 1 or not items.size:
+        raise TypeError(
+            "order must be 'cyclic', 'reshuffled', 'with_replacement' or a sequence of item numbers; "
+            f"got {_check.show(order)}"
+        )
+    wrong = items[(items < 0) | (items >= n_items)]
+    if wrong.size:
+        raise ValueError(f"order must name items from 0 to {n_items - 1}; got {wrong[0]}")
+    return items.astype(np.int64)
+
+
+def check_route(route: object, data: Dataset) -> Literal["blocked", "fused"]:
+    """Return the route that is to be taken."""
+    chosen = _check.choice("route", route, ("auto", "blocked", "fused"))
+    if chosen == "blocked" and not data.orthogonal:
+        raise ValueError("route must be 'fused' or 'auto' for these inputs; 'blocked' needs mutually orthogonal inputs")
+    return "blocked" if chosen != "fused" and data.orthogonal else "fused"
+
+
+def check_epochs(name: str, epochs: object, n_items: int) -> int:
+    """Return the presentations in `epochs`, which may be a fraction."""
+    number = _check.real(name, epochs, 0.0, MOST_PRESENTATIONS / n_items)
+    return round(number * n_items)
+
+
+def network_bytes(data: Dataset, hidden: int, dtype: str) -> int:
+    """Return the bytes that one network of the core takes, with the arrays that it is made from."""
+    size = np.dtype(dtype).itemsize
+    stride = -(-hidden * size // 64) * 64
+    items = min(data.n_items, 128)
+    sums = min(32, -(-data.n_features // 504)) * items * (hidden + items) * size
+    return (data.n_features + data.n_inputs + data.n_items) * (stride + 8 * hidden) + sums
+
+
+def lesson_bytes(data: Dataset, dtype: str) -> int:
+    """Return the bytes of the arrays that all networks on one dataset share."""
+    entries = data.n_features * 2 * data.n_items
+    # The decomposition works on float64; float32 outputs and synthesizers are copies of their own.
+    return entries * (8 if dtype == "float64" else 12)
+
+
+def check_rate(rate: object, dtype: str) -> float:
+    """Return the learning rate, which must not vanish or overflow in the arithmetic of the run."""
+    limits = np.finfo(dtype)
+    return _check.real("rate", rate, float(limits.tiny), float(limits.max))
+
+
+class Simulation:
+    r"""A network with one hidden layer that learns by online backpropagation, at the caller's pace.
+
+    At each presentation of an item with input x and output y, with h = W21 x and from the old weights,
+    W21 += rate W32^T (y - W32 h) x^T and W32 += rate (y - W32 h) h^T: the paper's (3)-(4).
+
+    Parameters
+    ----------
+    data : Dataset
+        What to learn.
+    w21 : (N2, N1) array_like
+        Initial input-to-hidden weights. Copied.
+    w32 : (N3, N2) array_like
+        Initial hidden-to-output weights. Copied.
+    rate : float
+        Learning rate, lambda in the paper; above 0.
+    order : {"reshuffled", "cyclic", "with_replacement"} or sequence of int
+        Which item each presentation shows: a new permutation every epoch, the items in turn, an independent draw, or
+        the items given, from the beginning again when they are exhausted.
+    rng : int, SeedSequence, BitGenerator, Generator or None
+        For the order. ``rng`` of the object is the whole number that stands for it.
+    dtype : {"float64", "float32"}
+        Type of the weights and of all arithmetic.
+    threads : int, optional
+        At most so many threads; all processors by default. The result does not depend on it.
+    route : {"auto", "blocked", "fused"}
+        How it is computed, not what: "blocked" handles many presentations in one pass over W32 and needs mutually
+        orthogonal inputs; "fused" makes one pass a presentation. The two agree to roundoff.
+
+    Attributes
+    ----------
+    presentations : int
+        Presentations so far.
+    epochs : float
+        The same in epochs of P presentations.
+    status : str
+        "ok", or "diverged" once a presentation would have made a weight or squared error overflow; the weights are then
+        those before it.
+
+    Raises
+    ------
+    EngineMissingError
+        If pylinear was installed without its compiled core.
+    MemoryError
+        If there is not enough memory; nothing has been allocated.
+
+    Examples
+    --------
+    >>> import numpy as np, pylinear as pl
+    >>> data = pl.toy()
+    >>> w21, w32 = pl.Gaussian(0.01).draw(data, hidden=8, rng=np.random.default_rng(0))
+    >>> sim = pl.Simulation(data, w21, w32, rate=0.05, rng=0)
+    >>> sim.advance(epochs=200)
+    >>> sim.epochs, round(sim.loss, 3)
+    (200.0, 0.0)
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        w21: ArrayLike,
+        w32: ArrayLike,
+        *,
+        rate: float,
+        order: Order = "reshuffled",
+        rng: RNG = None,
+        dtype: Literal["float64", "float32"] = "float64",
+        threads: int | None = None,
+        route: Route = "auto",
+    ) -> None:
+        _engine.core()
+        self.data = check_data(data)
+        self.dtype = _check.dtype_name(dtype)
+        self.rate = check_rate(rate, self.dtype)
+        self.threads = _check.threads(threads)
+        self.route = check_route(route, data)
+        self.order = check_order(order, data.n_items)
+        kind = np.dtype(self.dtype).type
+        self._start = _check.array("w21", w21, (None, data.n_inputs), kind)
+        self.hidden_units = self._start.shape[0]
+        upper = _check.array("w32", w32, (data.n_features, self.hidden_units), kind)
+        _check.memory(
+            "this network", network_bytes(data, self.hidden_units, self.dtype) + lesson_bytes(data, self.dtype)
+        )
+        self.rng = seed_of(rng)
+        self.status = "ok"
+        self._lesson = _engine.Lesson(data, self.dtype, self.route)
+        self._network = self._lesson.network(self._start, upper, self.rate, self.order, philox_key(self.rng, Use.ORDER))
+
+    def __repr__(self) -> str:
+        shape = f"{self.data.n_inputs}-{self.hidden_units}-{self.data.n_features}"
+        return f"Simulation({shape} network after {self.presentations} presentations, {self.status})"
+
+    def advance(self, *, epochs: float | None = None, presentations: int | None = None) -> None:
+        """Train for `epochs` or for `presentations`.
+
+        How a training is cut into calls makes no difference to its result. Ctrl-C raises KeyboardInterrupt; the network
+        then stands after a whole number of presentations, and the next call goes on from there.
+
+        Parameters
+        ----------
+        epochs : float, optional
+            Epochs of P presentations, rounded to whole presentations.
+        presentations : int, optional
+            Presentations. Give one of the two.
+        """
+        if (epochs is None) == (presentations is None):
+            raise TypeError("advance needs either epochs or presentations")
+        if presentations is not None:
+            count = _check.integer("presentations", presentations, 0, MOST_PRESENTATIONS)
+        else:
+            count = check_epochs("epochs", epochs, self.data.n_items)
+        if self.status == "ok":
+            self._record(self.presentations + count)
+
+    def _record(self, until: int, **into: NDArray[Any]) -> None:
+        _, status = self._network.record([until], threads=self.threads, **into)
+        if status.name == "diverged":
+            self.status = "diverged"
+
+    @property
+    def presentations(self) -> int:
+        """Presentations so far."""
+        return int(self._network.position)
+
+    @property
+    def epochs(self) -> float:
+        """Epochs so far, of P presentations each."""
+        return self.presentations / self.data.n_items
+
+    @property
+    def w21(self) -> NDArray[Any]:
+        """Input-to-hidden weights, (N2, N1), a copy."""
+        return self._lesson.w21(self._network.lower(), self._start)
+
+    @property
+    def w32(self) -> NDArray[Any]:
+        """Hidden-to-output weights, (N3, N2), a copy."""
+        return np.asarray(self._network.w32())
+
+    @property
+    def hidden(self) -> NDArray[Any]:
+        """Hidden representations, (N2, P): column p is W21 x_p."""
+        out = np.empty((1, self.data.n_items, self.hidden_units), dtype=self.dtype)
+        self._record(self.presentations, hidden=out)
+        return out[0].T
+
+    @property
+    def mode_strengths(self) -> Floats:
+        """Strength of each mode, (K,): u_alpha^T W32 W21 v_alpha."""
+        return self._observe()[0]
+
+    @property
+    def loss(self) -> float:
+        """Half the squared error, summed over items and features."""
+        return float(self._observe()[1])
+
+    def _observe(self) -> tuple[Floats, np.float64]:
+        strengths, loss = np.empty((1, self.data.modes.s.size)), np.empty(1)
+        self._record(self.presentations, mode_strengths=strengths, loss=loss)
+        return strengths[0], loss[0]

@@ -1,0 +1,216 @@
+"""Regular trees, and the statistics of features that diffuse down their branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from functools import cached_property
+from itertools import pairwise, repeat
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pylinear import _check, _engine
+from pylinear._check import Floats
+from pylinear._dataset import Dataset
+from pylinear._random import RNG, Use, philox_key, seed_of
+
+# The object analyzers are P x P and dense, and so is everything that is computed from them.
+_MOST_ITEMS = 2**20
+
+
+class Tree:
+    r"""A regular tree whose leaves are items and whose features diffuse from the root.
+
+    A feature begins at the root as +1 or -1 with equal probability and is handed to the children, its sign flipping
+    with probability ``flip`` on each branch, down to the items.
+
+    Parameters
+    ----------
+    branching : sequence of int
+        Children of every node at each level, from the root down; ``(2, 2)`` has 3 levels and 4 items.
+    flip : float or sequence of float
+        Flip probability, between 0 and 0.5: one for all branches, or one per level below the root.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a number of children is not a whole number of at least 1, a probability is outside [0, 0.5], or there are
+        more than 2**20 items.
+
+    Notes
+    -----
+    With levels :math:`l = 0 \dots D-1`, :math:`M_l` nodes at level l, and flip probability :math:`\epsilon_l` below
+    it, two items whose last common ancestor is at level k are correlated by
+    :math:`q_k = \prod_{j=k}^{D-2} (1 - 2\epsilon_j)^2`.
+
+    References
+    ----------
+    Saxe, McClelland & Ganguli, "Learning hierarchical category structure in deep neural networks", CogSci 2013.
+
+    Examples
+    --------
+    >>> tree = Tree((2, 2), flip=0.1)
+    >>> tree.n_items, tree.multiplicities.tolist()
+    (4, [1, 1, 2])
+    >>> tree.singular_values(10_000).round(1).tolist()
+    [156.8, 90.6, 60.0]
+    """
+
+    def __init__(self, branching: Iterable[int], flip: float | Iterable[float]) -> None:
+        if isinstance(branching, str) or not isinstance(branching, Iterable):
+            raise TypeError(f"branching must be a sequence of whole numbers; got {_check.show(branching)}")
+        self.branching = tuple(_check.integer("branching", b, 1, _MOST_ITEMS) for b in branching)
+        if not self.branching:
+            raise ValueError("branching must name the children of at least one level; got an empty sequence")
+        n_items = 1
+        for children in self.branching:
+            n_items *= children
+        if n_items > _MOST_ITEMS:
+            raise ValueError(f"branching must lead to at most {_MOST_ITEMS} items; got {n_items}")
+        self.n_items = n_items
+        self.n_levels = len(self.branching) + 1
+        per_level = repeat(flip, len(self.branching)) if isinstance(flip, str) or not isinstance(flip, Iterable) else flip
+        self.flip = tuple(_check.real("flip", e, 0.0, 0.5) for e in per_level)
+        if len(self.flip) != len(self.branching):
+            raise ValueError(
+                f"flip must be one number or {len(self.branching)}, one per level below the root; got {len(self.flip)}"
+            )
+
+    def __repr__(self) -> str:
+        flip = self.flip[0] if len(set(self.flip)) == 1 else self.flip
+        return f"Tree(branching={self.branching}, flip={flip})"
+
+    @cached_property
+    def _nodes(self) -> NDArray[np.int64]:
+        """M_l, the number of nodes at each level."""
+        return np.cumprod((1, *self.branching))
+
+    @cached_property
+    def _correlations(self) -> Floats:
+        """q_l, the correlation of two items whose last common ancestor is at level l."""
+        kept = (1 - 2 * np.array(self.flip)) ** 2
+        return np.append(np.cumprod(kept[::-1])[::-1], 1.0)
+
+    @cached_property
+    def covariance(self) -> Floats:
+        """Expected covariance of the items' features, (P, P): entry (i, j) belongs to items i and j.
+
+        For any number N of features, the expectation of Y^T Y is N times this matrix.
+        """
+        _check.memory("the covariance of the items", 8 * self.n_items**2)
+        out = np.full((self.n_items, self.n_items), self._correlations[0])
+        for level in range(1, self.n_levels):
+            size = self.n_items // int(self._nodes[level])
+            for start in range(0, self.n_items, size):
+                out[start : start + size, start : start + size] = self._correlations[level]
+        return out
+
+    @cached_property
+    def multiplicities(self) -> NDArray[np.int64]:
+        """Number of modes that share each level's singular value, (D,)."""
+        return np.diff(self._nodes, prepend=0)
+
+    def singular_values(self, n_features: int) -> Floats:
+        r"""Singular values of the input-output correlations for many features, (D,), one per level.
+
+        Parameters
+        ----------
+        n_features : int
+            Number N of features. The values hold for N -> infinity; a sample deviates by O(N**-0.5) of itself.
+
+        Notes
+        -----
+        :math:`s_l = \sqrt{N P \sum_{k=l}^{D-1} \Delta_k / M_k}`, with :math:`\Delta_k = q_k - q_{k-1}`,
+        :math:`q_{-1} = 0`. The paper's (13) prints :math:`\Delta_l / M_l` under the sum, which is wrong but at the last
+        level. Level 0 is the mode that all items share; a level l >= 1 tells the children of a node at level l - 1
+        apart.
+
+        Examples
+        --------
+        >>> Tree((3, 2), flip=(0.2, 0.05)).singular_values(1000).round(2).tolist()
+        [52.85, 40.06, 13.78]
+        """
+        n_features = _check.integer("n_features", n_features)
+        terms = np.diff(self._correlations, prepend=0.0) / self._nodes
+        return np.sqrt(n_features * self.n_items * np.cumsum(terms[::-1])[::-1])
+
+    @cached_property
+    def object_analyzers(self) -> Floats:
+        """Object analyzers for many features, (P, P): orthonormal columns, coarse to fine.
+
+        Column 0 is constant. The columns of level l >= 1 are zero but for the items below one node of level l - 1,
+        which they contrast child by child: first against the rest, second against those after it, and so on.
+        """
+        _check.memory("the object analyzers", 8 * self.n_items**2)
+        out = np.zeros((self.n_items, self.n_items))
+        out[:, 0] = 1 / np.sqrt(self.n_items)
+        column = 1
+        for parents, nodes in pairwise(self._nodes.tolist()):
+            size = self.n_items // nodes
+            children = nodes // parents
+            for parent in range(parents):
+                for child in range(children - 1):
+                    start = (parent * children + child) * size
+                    rest = children - 1 - child
+                    norm = np.sqrt(size * rest * (rest + 1))
+                    out[start : start + size, column] = rest / norm
+                    out[start + size : start + (rest + 1) * size, column] = -1 / norm
+                    column += 1
+        return out
+
+    def sample(
+        self,
+        n_features: int,
+        *,
+        rng: RNG = None,
+        first: int = 0,
+        engine: Literal["auto", "native", "numba"] = "auto",
+        dtype: Literal["float64", "float32", "int8"] = "float64",
+        threads: int | None = None,
+    ) -> Dataset:
+        """Return a dataset of +1 and -1 features that have diffused down the tree.
+
+        Parameters
+        ----------
+        n_features : int
+            Number N of features.
+        rng : int, SeedSequence, BitGenerator, Generator or None
+            Where the randomness comes from; the dataset records the whole number that stands for it in ``rng``.
+        first : int
+            Index of the first feature. Feature i depends on ``rng`` and i alone, so that any part of a larger
+            sample can be drawn by itself, and engines and numbers of threads make no difference.
+        engine : {"auto", "native", "numba"}
+            What draws them; "auto" takes the compiled core where it is installed.
+        dtype : {"float64", "float32", "int8"}
+            Type of ``outputs``. "int8" takes an eighth of the memory, but numpy's products of int8 arrays wrap around
+            at 128: convert before you multiply.
+        threads : int, optional
+            Number of threads; all processors by default.
+
+        Returns
+        -------
+        Dataset
+            With one-hot inputs and ``outputs`` (N, P).
+
+        Examples
+        --------
+        >>> data = Tree((2, 2), flip=0.1).sample(5, rng=1)
+        >>> data.outputs.shape, data.rng
+        ((5, 4), 1)
+        """
+        n_features = _check.integer("n_features", n_features)
+        first = _check.integer("first", first, 0)
+        dtype_name = _check.choice("dtype", dtype, ("float64", "float32", "int8"))
+        n_threads = _check.threads(threads)
+        chosen = _engine.choose_sampler(engine)
+        seed = seed_of(rng)
+        kind = np.dtype(dtype_name)
+        _check.memory(f"{n_features} features of {self.n_items} items", n_features * self.n_items * kind.itemsize)
+        outputs = np.empty((n_features, self.n_items), dtype=kind)
+        # Fraction, because flip * 2^64 must be the same whole number on every machine.
+        threshold = [int(Fraction(e) * 2**64) for e in self.flip]
+        key = philox_key(seed, Use.DIFFUSION)
+        _engine.sample(chosen, self.branching, threshold, key, first, outputs, n_threads)
+        return Dataset._of_sample(outputs, seed, chosen)
