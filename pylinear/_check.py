@@ -64,7 +64,10 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
 def array(
     name: str, value: object, shape: tuple[int | None, ...], dtype: type = np.float64, *, copy: bool = True
 ) -> NDArray[Any]:
-    """Return `value` as C-contiguous finite floats, copied if asked or needed; None in `shape`: any length from 1 on."""
+    """Return `value` as C-contiguous finite floats, copied if asked or needed.
+
+    None in `shape` stands for any length from 1 on.
+    """
     wanted = "x".join("n" if n is None else str(n) for n in shape) or "a single number"
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: fill or drop the masked entries first")
@@ -81,12 +84,11 @@ def array(
         raise ValueError(f"{name} must be an array of shape {wanted}; got shape {raw.shape}")
     memory(f"a copy of {name}", raw.size * np.dtype(dtype).itemsize)
     with np.errstate(over="ignore"):
-        out = np.array(raw, dtype=dtype, order="C", copy=True if copy else None)
-    # The sum is finite if all entries are, but for an overflow: only then is every entry looked at.
-    bad = np.empty(0) if np.isfinite(out.sum()) else np.flatnonzero(~np.isfinite(out))
-    if bad.size:
-        where = ", ".join(map(str, np.unravel_index(bad[0], copy.shape)))
-        seen = raw[np.unravel_index(bad[0], raw.shape)]
+        out: NDArray[Any] = np.array(raw, dtype=dtype, order="C", copy=True if copy else None)
+    finite = np.isfinite(out)
+    if not finite.all():
+        first = tuple(int(i) for i in np.argwhere(~finite)[0])
+        where, seen = ", ".join(map(str, first)), raw[first]
         raise ValueError(f"{name} must be finite in {np.dtype(dtype)}; got {seen} at [{where}]")
     return out
 

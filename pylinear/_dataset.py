@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -112,7 +113,8 @@ class Dataset:
     def _own(self, outputs: NDArray[Any]) -> None:
         outputs.flags.writeable = False
         self.outputs = outputs
-        self.n_features, self.n_items = outputs.shape
+        self.n_features: int = outputs.shape[0]
+        self.n_items: int = outputs.shape[1]
         self.one_hot = True
         self.rng: int | None = None
         self.engine: str | None = None
@@ -147,7 +149,7 @@ class Dataset:
     @property
     def n_inputs(self) -> int:
         """Number N1 of input units."""
-        return self.n_items if self.one_hot else self.inputs.shape[0]
+        return self.n_items if self.one_hot else int(self.inputs.shape[0])
 
     @cached_property
     def sigma_yx(self) -> Floats:
@@ -189,7 +191,7 @@ class Dataset:
 def _fix_conventions(u: Floats, s: Floats, v: Floats) -> Modes:
     """Return the modes with the basis of every degenerate block and all signs as `Modes` documents them."""
     starts = [0, *(np.flatnonzero(s[:-1] - s[1:] > _DEGENERATE * s[0]) + 1).tolist(), len(s)]
-    blocks = tuple(range(a, b) for a, b in zip(starts[:-1], starts[1:], strict=True))
+    blocks = tuple(range(a, b) for a, b in pairwise(starts))
     for block in blocks:
         columns = slice(block.start, block.stop)
         if len(block) > 1:
@@ -256,7 +258,11 @@ def toy(coding: Literal["binary", "signed", "centred"] = "centred") -> Dataset:
     """
     chosen = _check.choice("coding", coding, ("binary", "signed", "centred"))
     binary = np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], dtype=np.float64)
-    coded = {"binary": binary, "signed": 2 * binary - 1, "centred": binary - binary.mean(axis=1, keepdims=True)}
+    coded = {
+        "binary": binary,
+        "signed": 2 * binary - 1,
+        "centred": binary - binary.mean(axis=1, keepdims=True),
+    }
     return Dataset(
         coded[chosen],
         items=["Canary", "Salmon", "Oak", "Rose"],

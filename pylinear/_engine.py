@@ -61,7 +61,13 @@ def choose_sampler(engine: object) -> str:
 
 
 def sample(
-    engine: str, branching: tuple[int, ...], threshold: list[int], key: int, first: int, out: NDArray[Any], threads: int
+    engine: str,
+    branching: tuple[int, ...],
+    threshold: list[int],
+    key: int,
+    first: int,
+    out: NDArray[Any],
+    threads: int,
 ) -> None:
     """Fill `out` (n, P) with features first .. first + n - 1 of a diffusion; `threshold` is flip * 2^64 per level."""
     if engine == "native":
@@ -89,7 +95,6 @@ class Lesson:
         self.data = data
         self.dtype = np.dtype(dtype)
         self.route = route
-        cast = {"dtype": self.dtype, "order": "C"}
         modes = data.modes
         one_hot = data.one_hot
         self._squares = np.ones(data.n_items) if one_hot else np.sum(data.inputs**2, axis=0)
@@ -97,10 +102,10 @@ class Lesson:
         suffix = "64" if dtype == "float64" else "32"
         self._network = getattr(self._core, f"Network{suffix}")
         self._training_set = getattr(self._core, f"TrainingSet{suffix}")(
-            outputs=np.array(data.outputs, copy=None, **cast),
-            inputs=np.array(data.inputs.T, **cast) if route == "fused" else None,
+            outputs=self._cast(data.outputs),
+            inputs=self._cast(data.inputs.T) if route == "fused" else None,
             input_squares=self._squares,
-            synthesizers=np.array(modes.u, copy=None, **cast),
+            synthesizers=self._cast(modes.u),
             coefficients=np.ascontiguousarray(coefficients, dtype=np.float64),
         )
 
@@ -109,14 +114,17 @@ class Lesson:
         named = isinstance(order, str)
         return self._network(
             data=self._training_set,
-            route=getattr(self._core.Route, self.route),
+            route=self.route,
             rate=rate,
-            order=getattr(self._core.Order, order if isinstance(order, str) else "given"),
+            order=order if named else "given",
             key=key,
             given=[] if named else order,
             lower=self.lower(w21),
-            w32=np.array(w32, copy=None, dtype=self.dtype, order="C"),
+            w32=self._cast(w32),
         )
+
+    def _cast(self, array: NDArray[Any]) -> NDArray[Any]:
+        return np.ascontiguousarray(array, dtype=self.dtype)
 
     @property
     def lower_rows(self) -> int:
@@ -128,7 +136,7 @@ class Lesson:
         w21 = w21.astype(self.dtype, copy=False)
         if self.route == "blocked" and not self.data.one_hot:
             w21 = w21 @ self.data.inputs.astype(self.dtype)
-        return np.array(w21.T, order="C")
+        return self._cast(w21.T)
 
     def w21(self, lower: NDArray[Any], start: NDArray[Any]) -> NDArray[Any]:
         """Return W21 from the core's lower layer `lower` (..., rows, N2) and the W21 that training began with."""
@@ -137,4 +145,4 @@ class Lesson:
         # W21 moves only along the inputs: by (H - H(0)) X^T with each orthogonal input scaled to unit length.
         squares = np.where(self._squares > 0, self._squares, 1.0)
         moved = np.swapaxes(lower - self.lower(start), -1, -2)
-        return (start + moved @ (self.data.inputs / squares).T).astype(self.dtype)
+        return np.asarray(start + moved @ (self.data.inputs / squares).T, dtype=self.dtype)

@@ -126,7 +126,7 @@ def gap(run: Run) -> Gap:
     """
     if not isinstance(run, Run):
         raise TypeError(f"run must be a pylinear.Run, from pylinear.train; got {_check.show(run)}")
-    data, modes = run.data, run.data.modes
+    modes = run.data.modes
     kappa = _input_square(run)
     used = modes.s > modes.s[0] * 1e-12
     s, tau = modes.s[used] / kappa, 1 / (run.rate * kappa)

@@ -92,7 +92,7 @@ class Decoupled:
         for name, value in (("c", self.c), ("d", self.d)):
             if np.ndim(value) and np.size(value) != n_modes:
                 raise ValueError(f"{name} must be one number or one per mode, {n_modes}; got {np.size(value)}")
-        return np.broadcast_to(self.c, n_modes), np.broadcast_to(self.d, n_modes)  # type: ignore[arg-type]
+        return np.broadcast_to(self.c, n_modes), np.broadcast_to(self.d, n_modes)
 
 
 class Balanced(Decoupled):

@@ -58,8 +58,7 @@ def sample(branching, threshold, key, first, out):  # type: ignore[no-untyped-de
     words = np.empty(n_nodes, dtype=np.uint64)
     last = first + np.uint64(out.shape[0])
     block_size = np.uint64(64)
-    for block in range(first // block_size, (last + block_size - np.uint64(1)) // block_size):
-        block = np.uint64(block)
+    for block in range(first // block_size, (last + block_size - np.uint64(1)) // block_size):  # uint64, like first
         words[0] = _bernoulli_word(k0, k1, block, np.uint64(0), np.uint64(1) << np.uint64(63))
         parents = 0
         n_parents = 1
@@ -74,4 +73,6 @@ def sample(branching, threshold, key, first, out):  # type: ignore[no-untyped-de
         for i in range(max(begin, first), min(begin + block_size, last)):
             shift = np.uint64(i) - begin
             for item in range(width):
-                out[np.int64(np.uint64(i) - first), item] = 1 - 2 * np.int8((words[leaves + item] >> shift) & np.uint64(1))
+                out[np.int64(np.uint64(i) - first), item] = 1 - 2 * np.int8(
+                    (words[leaves + item] >> shift) & np.uint64(1)
+                )

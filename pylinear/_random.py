@@ -27,7 +27,9 @@ def seed_of(rng: object) -> int:
         return int(rng.generate_state(1, np.uint64)[0])
     if rng is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-    message = f"rng must be a whole number of at least 0, a SeedSequence, BitGenerator, Generator or None; got {show(rng)}"
+    message = (
+        f"rng must be a whole number of at least 0, a SeedSequence, BitGenerator, Generator or None; got {show(rng)}"
+    )
     if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
         raise TypeError(message)
     if rng < 0:

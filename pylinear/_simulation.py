@@ -160,7 +160,8 @@ class Simulation:
         self.hidden_units = self._start.shape[0]
         upper = _check.array("w32", w32, (data.n_features, self.hidden_units), kind)
         _check.memory(
-            "this network", network_bytes(data, self.hidden_units, self.dtype) + lesson_bytes(data, self.dtype)
+            "this network",
+            network_bytes(data, self.hidden_units, self.dtype) + lesson_bytes(data, self.dtype),
         )
         self.rng = seed_of(rng)
         self.status = "ok"
@@ -194,8 +195,8 @@ class Simulation:
             self._record(self.presentations + count)
 
     def _record(self, until: int, **into: NDArray[Any]) -> None:
-        _, status = self._network.record([until], threads=self.threads, **into)
-        if status.name == "diverged":
+        _, status = self._network.record([until], threads=self.threads, stop=_engine.core().StopFlag(), **into)
+        if status == "diverged":
             self.status = "diverged"
 
     @property
@@ -223,7 +224,7 @@ class Simulation:
         """Hidden representations, (N2, P): column p is W21 x_p."""
         out = np.empty((1, self.data.n_items, self.hidden_units), dtype=self.dtype)
         self._record(self.presentations, hidden=out)
-        return out[0].T
+        return np.asarray(out[0].T)
 
     @property
     def mode_strengths(self) -> Floats:

@@ -91,7 +91,7 @@ class Run:
     @property
     def epochs(self) -> Floats:
         """Epochs of P presentations before each record, (T,)."""
-        return self.presentations / self.data.n_items
+        return np.asarray(self.presentations / self.data.n_items)
 
     def initial_weights(self, run: int) -> Weights:
         """Return the weights that run number `run` began with, in float64."""
@@ -254,7 +254,9 @@ class _Results:
         self.w32 = np.full((runs, data.n_features, hidden), np.nan, plan.dtype)
         self.hidden = np.full((runs, times, hidden, data.n_items), np.nan, plan.dtype) if kept_hidden else None
         self.w21_over_time = np.full((runs, times, hidden, data.n_inputs), np.nan, plan.dtype) if kept_weights else None
-        self.w32_over_time = np.full((runs, times, data.n_features, hidden), np.nan, plan.dtype) if kept_weights else None
+        self.w32_over_time = (
+            np.full((runs, times, data.n_features, hidden), np.nan, plan.dtype) if kept_weights else None
+        )
         self.status = ["interrupted"] * runs
         self.completed = np.zeros(runs, dtype=np.int64)
 
@@ -266,9 +268,7 @@ def _execute(plan: _Plan, start: Initial, seed: int) -> Run:
     inside = max(1, plan.threads // plan.workers)
     interrupted = False
     with ThreadPoolExecutor(plan.workers) as pool:
-        tasks = [
-            pool.submit(_one_run, plan, start, seed, k, lesson, inside, stop, results) for k in range(plan.runs)
-        ]
+        tasks = [pool.submit(_one_run, plan, start, seed, k, lesson, inside, stop, results) for k in range(plan.runs)]
         try:
             unfinished = wait(tasks, return_when=FIRST_EXCEPTION).not_done
         except KeyboardInterrupt:
@@ -332,7 +332,7 @@ def _one_run(
         lower=lower,
         w32=None if results.w32_over_time is None else results.w32_over_time[k],
     )
-    if status.name == "ok":
+    if status == "ok":
         _, status = network.record([plan.total], threads=threads, stop=stop)
     first = begin.w21.astype(plan.dtype)
     if results.hidden is not None and items_hidden is not None:
@@ -341,7 +341,7 @@ def _one_run(
         results.w21_over_time[k, :done] = lesson.w21(lower[:done], first)
     results.w21[k] = lesson.w21(network.lower(), first)
     results.w32[k] = network.w32()
-    results.status[k] = status.name
+    results.status[k] = status
     results.completed[k] = network.position
 
 

@@ -71,7 +71,9 @@ class Tree:
             raise ValueError(f"branching must lead to at most {_MOST_ITEMS} items; got {n_items}")
         self.n_items = n_items
         self.n_levels = len(self.branching) + 1
-        per_level = repeat(flip, len(self.branching)) if isinstance(flip, str) or not isinstance(flip, Iterable) else flip
+        per_level = (
+            repeat(flip, len(self.branching)) if isinstance(flip, str) or not isinstance(flip, Iterable) else flip
+        )
         self.flip = tuple(_check.real("flip", e, 0.0, 0.5) for e in per_level)
         if len(self.flip) != len(self.branching):
             raise ValueError(

@@ -1,8 +1,8 @@
 r"""Closed forms and the averaged flow of learning in linear networks with one hidden layer.
 
-Time is in units of `tau`. With the sums of (1) for correlations, t counts epochs if ``tau = 1 / rate`` and presentations
-if ``tau = P / rate``. References are to Saxe, McClelland & Ganguli, "Learning hierarchical category structure in deep
-neural networks" (CogSci 2013).
+Time is in units of `tau`. With the sums of (1) for correlations, t counts epochs if ``tau = 1 / rate`` and
+presentations if ``tau = P / rate``. References are to Saxe, McClelland & Ganguli, "Learning hierarchical category
+structure in deep neural networks" (CogSci 2013).
 """
 
 from __future__ import annotations
@@ -183,8 +183,8 @@ def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: Array
 
     Notes
     -----
-    :math:`b(t) = s + (b_0 - s) e^{-t/\tau}` for inputs with :math:`\Sigma_{xx} = I`: all modes share one time constant, and
-    there are no stages.
+    :math:`b(t) = s + (b_0 - s) e^{-t/\tau}` for inputs with :math:`\Sigma_{xx} = I`: all modes share one time
+    constant, and there are no stages.
 
     Examples
     --------
@@ -270,8 +270,8 @@ def flow(
     Notes
     -----
     :math:`\tau \dot W^{21} = W^{32 T} (\Sigma_{yx} - W^{32} W^{21} \Sigma_{xx})`,
-    :math:`\tau \dot W^{32} = (\Sigma_{yx} - W^{32} W^{21} \Sigma_{xx}) W^{21 T}`, integrated by an embedded Runge-Kutta pair
-    of order 8(5,3). :math:`W^{32 T} W^{32} - W^{21} W^{21 T}` is conserved.
+    :math:`\tau \dot W^{32} = (\Sigma_{yx} - W^{32} W^{21} \Sigma_{xx}) W^{21 T}`, integrated by an embedded
+    Runge-Kutta pair of order 8(5,3). :math:`W^{32 T} W^{32} - W^{21} W^{21 T}` is conserved.
     """
     from scipy.integrate import solve_ivp
 

@@ -12,6 +12,20 @@ namespace pylinear::bindings {
 
 namespace {
 
+/// The value whose name stands at the same place in `names`.
+template <class E, std::size_t N>
+E named(const std::string& name, const std::array<const char*, N>& names) {
+  for (std::size_t i = 0; i < N; ++i) {
+    if (name == names[i]) return static_cast<E>(i);
+  }
+  throw std::invalid_argument("unknown name: " + name);
+}
+
+// In the order of the enumerations.
+constexpr std::array kRoutes{"blocked", "fused"};
+constexpr std::array kOrders{"cyclic", "reshuffled", "with_replacement", "given"};
+constexpr std::array kStatuses{"ok", "diverged", "interrupted"};
+
 template <class T>
 std::shared_ptr<const TrainingSet<T>> make_training_set(const ArrayArg<T>& outputs,
                                                         const std::optional<ArrayArg<T>>& inputs,
@@ -33,9 +47,9 @@ std::shared_ptr<const TrainingSet<T>> make_training_set(const ArrayArg<T>& outpu
         const py::gil_scoped_acquire gil;
         delete arrays;
       });
-  return std::make_shared<const TrainingSet<T>>(TrainingSet<T>{
-      n_items, n_inputs, n_features, n_modes, outputs.data(), inputs ? inputs->data() : nullptr, input_squares.data(),
-      synthesizers.data(), coefficients.data(), std::move(kept)});
+  return std::make_shared<const TrainingSet<T>>(
+      TrainingSet<T>{n_items, n_inputs, n_features, n_modes, outputs.data(), inputs ? inputs->data() : nullptr,
+                     input_squares.data(), synthesizers.data(), coefficients.data(), std::move(kept)});
 }
 
 template <class T>
@@ -67,9 +81,10 @@ template <class T>
 using OptionalArray = std::optional<ArrayArg<T>>;
 
 template <class T>
-std::pair<Index, Status> record(Network<T>& network, std::vector<std::uint64_t> presentations, int threads,
-                                const StopFlag* flag, OptionalArray<double> mode_strengths, OptionalArray<double> loss,
-                                OptionalArray<T> hidden, OptionalArray<T> lower, OptionalArray<T> w32) {
+std::pair<Index, std::string> record(Network<T>& network, std::vector<std::uint64_t> presentations, int threads,
+                                     const StopFlag& flag, OptionalArray<double> mode_strengths,
+                                     OptionalArray<double> loss, OptionalArray<T> hidden, OptionalArray<T> lower,
+                                     OptionalArray<T> w32) {
   const auto n = static_cast<Index>(presentations.size());
   const TrainingSet<T>& data = network.data();
   if (mode_strengths.has_value() != loss.has_value()) throw std::invalid_argument("mode strengths go with the loss");
@@ -79,14 +94,14 @@ std::pair<Index, Status> record(Network<T>& network, std::vector<std::uint64_t> 
                output(hidden, {n, data.n_items, network.hidden()}, "hidden"),
                output(lower, {n, network.lower_rows(), network.hidden()}, "lower"),
                output(w32, {n, data.n_features, network.hidden()}, "w32")};
-  Stop stop = make_stop(flag);
+  Stop stop = make_stop(&flag);
   Status status;
   {
     const py::gil_scoped_release release;
     status = network.record(to, threads, stop);
   }
   rethrow_signal();
-  return {to.done, status};
+  return {to.done, kStatuses[static_cast<std::size_t>(status)]};
 }
 
 template <class T>
@@ -102,13 +117,14 @@ void bind_network(py::module_& module, const char* set_name, const char* network
            py::arg("synthesizers").noconvert(), py::arg("coefficients").noconvert());
 
   py::class_<Network<T>>(module, network_name)
-      .def(py::init([](std::shared_ptr<TrainingSet<T>> data, Route route, double rate, Order order, std::uint64_t key,
-                       std::vector<Index> given, const ArrayArg<T>& lower, const ArrayArg<T>& w32) {
+      .def(py::init([](std::shared_ptr<TrainingSet<T>> data, const std::string& route, double rate,
+                       const std::string& order, std::uint64_t key, std::vector<Index> given, const ArrayArg<T>& lower,
+                       const ArrayArg<T>& w32) {
              const Index hidden = w32.ndim() == 2 ? w32.shape(1) : 0;
-             Schedule schedule(order, data->n_items, make_key(key), std::move(given));
+             Schedule schedule(named<Order>(order, kOrders), data->n_items, make_key(key), std::move(given));
              const Index n_features = data->n_features;
-             auto network =
-                 std::make_unique<Network<T>>(std::move(data), route, hidden, rate, std::move(schedule));
+             auto network = std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes), hidden, rate,
+                                                         std::move(schedule));
              copy_in(lower, network->lower_rows(), *network, network->lower(), "lower");
              copy_in(w32, n_features, *network, network->w32(), "w32");
              network->weights_changed();
@@ -119,7 +135,7 @@ void bind_network(py::module_& module, const char* set_name, const char* network
       .def_property_readonly("position", &Network<T>::position)
       .def("lower", [](Network<T>& n) { return copy_out(n.lower(), n.lower_rows(), n); })
       .def("w32", [](Network<T>& n) { return copy_out(n.w32(), n.data().n_features, n); })
-      .def("record", &record<T>, py::arg("presentations"), py::kw_only(), py::arg("threads"), py::arg("stop") = nullptr,
+      .def("record", &record<T>, py::arg("presentations"), py::kw_only(), py::arg("threads"), py::arg("stop"),
            py::arg("mode_strengths").noconvert() = std::nullopt, py::arg("loss").noconvert() = std::nullopt,
            py::arg("hidden").noconvert() = std::nullopt, py::arg("lower").noconvert() = std::nullopt,
            py::arg("w32").noconvert() = std::nullopt,
@@ -129,16 +145,6 @@ void bind_network(py::module_& module, const char* set_name, const char* network
 }  // namespace
 
 void register_online(py::module_& module) {
-  py::enum_<Route>(module, "Route").value("blocked", Route::blocked).value("fused", Route::fused);
-  py::enum_<Status>(module, "Status")
-      .value("ok", Status::ok)
-      .value("diverged", Status::diverged)
-      .value("interrupted", Status::interrupted);
-  py::enum_<Order>(module, "Order")
-      .value("cyclic", Order::cyclic)
-      .value("reshuffled", Order::reshuffled)
-      .value("with_replacement", Order::with_replacement)
-      .value("given", Order::given);
   bind_network<double>(module, "TrainingSet64", "Network64");
   bind_network<float>(module, "TrainingSet32", "Network32");
 }

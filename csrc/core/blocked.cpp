@@ -97,7 +97,8 @@ bool Network<T>::block_stays_finite() const {
   const Block& block = block_;
   const double rate = static_cast<double>(rate_), limit = std::numeric_limits<T>::max() / 16;
   const double r = outputs_norm_ + w32_norm_ * block.h_norm;
-  const double g = w32_norm_ * r * block.inverse_norm + rate * block.h_norm * r * r * block.inverse_norm * block.inverse_norm;
+  const double g =
+      w32_norm_ * r * block.inverse_norm + rate * block.h_norm * r * r * block.inverse_norm * block.inverse_norm;
   const double h = block.h_norm + rate * largest_input_ * largest_input_ * g;
   const double s = r * r * std::max(1.0, block.inverse_norm * block.inverse_norm);
   return r <= limit && g <= limit && h <= limit && s <= limit && w32_norm_ + r * block.z_norm <= limit;

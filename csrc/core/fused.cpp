@@ -86,7 +86,8 @@ void Network<T>::close_presentation(bool written) {
   const Index n_inputs = data_->n_inputs;
   std::fill_n(h_next_.data(), stride_, T{0});
   kernels_.update_and_forward({n_inputs, lower_.data(), stride_, data_->inputs + item_ * n_inputs,
-                       data_->inputs + schedule_.item(position_) * n_inputs, rate_, g, h_next_.data(), 0, stride_});
+                               data_->inputs + schedule_.item(position_) * n_inputs, rate_, g, h_next_.data(), 0,
+                               stride_});
   std::swap(h_, h_next_);
 }
 

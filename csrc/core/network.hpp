@@ -147,19 +147,19 @@ class Network {
   // items in ascending order, so that a block of all items reads the outputs as they stand.
   struct Block {
     std::vector<Index> shown, items, order, rank;  // as presented; ascending; columns as presented; their places in it
-    Array<T> h;            // b x stride: hidden representations at the start of the block
-    Array<T> minus_h;      // packed hidden x b: -H
-    Array<T> rate_h;       // packed b x stride: rate H^T
-    Array<T> k;            // packed b x b: -K
-    Array<T> inverse_t;    // b x b: entry (c, p) is T^-1 at (p, c)
-    Array<T> inverse;      // packed b x b: T^-1
-    Array<T> z;            // packed b x stride: rate T^-1 H^T
-    Array<T> g;            // a segment: packed hidden x b; W32^T R
-    Array<T> s;            // a segment: packed b x b; R^T R
-    Array<T> s_left;       // packed b x b: T^-T S, then T^-T S T^-1
-    Array<T> s_errors;     // packed b x b
-    Array<T> g_rows;       // packed b x stride: (W32^T R)^T
-    Array<T> mix;          // b x b
+    Array<T> h;                                    // b x stride: hidden representations at the start of the block
+    Array<T> minus_h;                              // packed hidden x b: -H
+    Array<T> rate_h;                               // packed b x stride: rate H^T
+    Array<T> k;                                    // packed b x b: -K
+    Array<T> inverse_t;                            // b x b: entry (c, p) is T^-1 at (p, c)
+    Array<T> inverse;                              // packed b x b: T^-1
+    Array<T> z;                                    // packed b x stride: rate T^-1 H^T
+    Array<T> g;                                    // a segment: packed hidden x b; W32^T R
+    Array<T> s;                                    // a segment: packed b x b; R^T R
+    Array<T> s_left;                               // packed b x b: T^-T S, then T^-T S T^-1
+    Array<T> s_errors;                             // packed b x b
+    Array<T> g_rows;                               // packed b x stride: (W32^T R)^T
+    Array<T> mix;                                  // b x b
     double h_norm = 0, inverse_norm = 0, z_norm = 0;
   } block_;
 

@@ -25,11 +25,11 @@ std::uint64_t bernoulli_word(Key key, std::uint64_t block, std::uint32_t node, s
   Counter words{};
   for (std::uint32_t depth = 0; threshold != 0 && undecided != 0; ++depth, threshold <<= 1) {
     if (depth % 2 == 0) {
-      words = philox(
-          {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), node, depth / 2}, key);
+      words =
+          philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), node, depth / 2}, key);
     }
-    const std::uint64_t draw = depth % 2 == 0 ? words[0] | std::uint64_t{words[1]} << 32
-                                              : words[2] | std::uint64_t{words[3]} << 32;
+    const std::uint64_t draw =
+        depth % 2 == 0 ? words[0] | std::uint64_t{words[1]} << 32 : words[2] | std::uint64_t{words[3]} << 32;
     if (threshold >> 63) {
       below |= undecided & ~draw;
       undecided &= draw;

@@ -9,13 +9,13 @@ namespace pylinear {
 template <class T>
 struct RowPass {
   Index rows;
-  T* w32;         // rows x stride, row i belongs to feature i
-  Index stride;   // a multiple of the lanes; columns past the hidden units hold zeros and stay so
-  const T* y;     // y[i * y_stride]: what feature i should be for the item shown
+  T* w32;        // rows x stride, row i belongs to feature i
+  Index stride;  // a multiple of the lanes; columns past the hidden units hold zeros and stay so
+  const T* y;    // y[i * y_stride]: what feature i should be for the item shown
   Index y_stride;
-  const T* h;     // stride entries: the hidden representation of the item
+  const T* h;  // stride entries: the hidden representation of the item
   T rate;
-  T* g;           // stride entries, added to: the error carried back to the hidden units
+  T* g;  // stride entries, added to: the error carried back to the hidden units
 };
 
 /// The update of W21 after a presentation and the hidden representation of the next, in one visit:
@@ -23,7 +23,7 @@ struct RowPass {
 template <class T>
 struct InputPass {
   Index n_inputs;
-  T* w21t;        // n_inputs x stride, the transpose of W21
+  T* w21t;  // n_inputs x stride, the transpose of W21
   Index stride;
   const T* x;
   const T* x_next;

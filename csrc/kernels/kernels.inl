@@ -82,12 +82,18 @@ void product_of_width(Index m, Index depth, const T* a, Index a_row, Index a_col
   const T* rest = a + i * a_row;
   T* c_rest = c + i * c_row;
   switch (m - i) {
-    case 5: return tile<T, 5, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
-    case 4: return tile<T, 4, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
-    case 3: return tile<T, 3, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
-    case 2: return tile<T, 2, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
-    case 1: return tile<T, 1, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
-    default: return;
+    case 5:
+      return tile<T, 5, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+    case 4:
+      return tile<T, 4, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+    case 3:
+      return tile<T, 3, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+    case 2:
+      return tile<T, 2, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+    case 1:
+      return tile<T, 1, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+    default:
+      return;
   }
 }
 
@@ -96,15 +102,20 @@ void product(Index m, Index depth, Index width, const T* a, Index a_row, Index a
              Index c_row) noexcept {
   static_assert(PYLINEAR_TILE_VECTORS <= 4);
   switch (width / kLanes<T>) {
-    case 1: return product_of_width<T, 1>(m, depth, a, a_row, a_col, b, c, c_row);
+    case 1:
+      return product_of_width<T, 1>(m, depth, a, a_row, a_col, b, c, c_row);
 #if PYLINEAR_TILE_VECTORS >= 2
-    case 2: return product_of_width<T, 2>(m, depth, a, a_row, a_col, b, c, c_row);
+    case 2:
+      return product_of_width<T, 2>(m, depth, a, a_row, a_col, b, c, c_row);
 #endif
 #if PYLINEAR_TILE_VECTORS >= 4
-    case 3: return product_of_width<T, 3>(m, depth, a, a_row, a_col, b, c, c_row);
-    case 4: return product_of_width<T, 4>(m, depth, a, a_row, a_col, b, c, c_row);
+    case 3:
+      return product_of_width<T, 3>(m, depth, a, a_row, a_col, b, c, c_row);
+    case 4:
+      return product_of_width<T, 4>(m, depth, a, a_row, a_col, b, c, c_row);
 #endif
-    default: return;
+    default:
+      return;
   }
 }
 
@@ -172,8 +183,9 @@ void input_pass(const InputPass<T>& p) noexcept {
 }
 
 template <class T>
-constexpr Kernels<T> kTable{PYLINEAR_NAME,        kLanes<T>,         PYLINEAR_TILE_VECTORS * kLanes<T>, product<T>,
-                            row_pass<T, true>, row_pass<T, false>, input_pass<T, true>, input_pass<T, false>};
+constexpr Kernels<T> kTable{PYLINEAR_NAME,       kLanes<T>,           PYLINEAR_TILE_VECTORS * kLanes<T>,
+                            product<T>,          row_pass<T, true>,   row_pass<T, false>,
+                            input_pass<T, true>, input_pass<T, false>};
 
 }  // namespace
 

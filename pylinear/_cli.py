@@ -1,0 +1,52 @@
+"""The command line: data to stdout, progress to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from pylinear._engine import EngineMissingError
+from pylinear._info import info
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return _demo(arguments.out) if arguments.command == "demo" else _info()
+    except KeyboardInterrupt:
+        print("pylinear: interrupted", file=sys.stderr)
+        return 130
+    except (EngineMissingError, OSError, MemoryError) as error:
+        print(f"pylinear: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pylinear", description="Learning in deep linear networks.")
+    parser.add_argument("--version", action="version", version=f"pylinear {info()['version']}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    demo = commands.add_parser("demo", help="the paper's Figure 3, learned online, and its gap to the theory")
+    demo.add_argument("--out", type=Path, default=Path("pylinear-demo"), help="folder for the results (%(default)s)")
+    commands.add_parser("info", help="version, engines, instruction set, threads")
+    return parser
+
+
+def _demo(folder: Path) -> int:
+    from pylinear._demo import run_demo
+
+    began = time.perf_counter()
+    result = run_demo(folder, lambda line: print(line, file=sys.stderr))
+    print(result)
+    written = ", ".join(sorted(path.name for path in folder.iterdir() if path.stem in ("figure3", "gap")))
+    print(f"Wrote {written} to {folder}/ in {time.perf_counter() - began:.1f} s.", file=sys.stderr)
+    return 0
+
+
+def _info() -> int:
+    for name, value in info().items():
+        print(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
+    return 0

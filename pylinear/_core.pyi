@@ -1,0 +1,70 @@
+"""
+The compiled core of pylinear. Use it through the public names.
+"""
+from __future__ import annotations
+import collections.abc
+import numpy
+import numpy.typing
+import typing
+__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'instruction_set', 'philox', 'sample', 'version']
+class StopFlag:
+    def __init__(self) -> None:
+        ...
+    def set(self) -> None:
+        ...
+class TrainingSet64:
+    def __init__(self, outputs: numpy.typing.NDArray[numpy.float64], inputs: numpy.typing.NDArray[numpy.float64] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float64], coefficients: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
+class Network64:
+    def __init__(self, data: TrainingSet64, route: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
+    def lower(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    def record(self, presentations: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float64] | None = None, lower: numpy.typing.NDArray[numpy.float64] | None = None, w32: numpy.typing.NDArray[numpy.float64] | None = None) -> tuple[int, str]:
+        """
+        Advance to each presentation in turn and write what is asked for into row t of the arrays given.
+        """
+    def w32(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    @property
+    def position(self) -> int:
+        ...
+class TrainingSet32:
+    def __init__(self, outputs: numpy.typing.NDArray[numpy.float32], inputs: numpy.typing.NDArray[numpy.float32] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float32], coefficients: numpy.typing.NDArray[numpy.float64]) -> None:
+        ...
+class Network32:
+    def __init__(self, data: TrainingSet32, route: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32]) -> None:
+        ...
+    def lower(self) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    def record(self, presentations: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float32] | None = None, lower: numpy.typing.NDArray[numpy.float32] | None = None, w32: numpy.typing.NDArray[numpy.float32] | None = None) -> tuple[int, str]:
+        """
+        Advance to each presentation in turn and write what is asked for into row t of the arrays given.
+        """
+    def w32(self) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    @property
+    def position(self) -> int:
+        ...
+def instruction_set() -> str:
+    ...
+def philox(counter: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], key: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"]) -> typing.Annotated[list[int], "FixedSize(4)"]:
+    """
+    The four 32-bit words of Philox4x32-10.
+    """
+@typing.overload
+def sample(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.int8], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Fill out with features first .. first + len(out) - 1 of the branching diffusion.
+    """
+@typing.overload
+def sample(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float32], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Fill out with features first .. first + len(out) - 1 of the branching diffusion.
+    """
+@typing.overload
+def sample(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Fill out with features first .. first + len(out) - 1 of the branching diffusion.
+    """
+version: str

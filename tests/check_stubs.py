@@ -1,0 +1,25 @@
+"""Compare pylinear/_core.pyi with what the compiled core says of itself; ``--write`` makes it anew."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+COMMITTED = Path(__file__).parent.parent / "pylinear" / "_core.pyi"
+
+
+def generated() -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-P", "-m", "pybind11_stubgen", "pylinear._core", "--output-dir", folder]
+        subprocess.run(command, check=True, capture_output=True)
+        text = (Path(folder) / "pylinear" / "_core.pyi").read_text()
+    # Only the version changes without the interface.
+    lines = [line for line in text.splitlines() if not line.startswith("version: str =")]
+    return "\n".join([*lines, "version: str"]) + "\n"
+
+
+if __name__ == "__main__":
+    if "--write" in sys.argv:
+        COMMITTED.write_text(generated())
+    elif COMMITTED.read_text() != generated():
+        sys.exit("pylinear/_core.pyi is stale: run 'make stubs'")
