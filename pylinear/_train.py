@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -267,15 +267,18 @@ def _execute(plan: _Plan, start: Initial, seed: int) -> Run:
     stop = _engine.core().StopFlag()
     inside = max(1, plan.threads // plan.workers)
     interrupted = False
-    with ThreadPoolExecutor(plan.workers) as pool:
-        tasks = [pool.submit(_one_run, plan, start, seed, k, lesson, inside, stop, results) for k in range(plan.runs)]
-        try:
-            unfinished = wait(tasks, return_when=FIRST_EXCEPTION).not_done
-        except KeyboardInterrupt:
-            interrupted, unfinished = True, set(tasks)
-        if unfinished:
-            stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+    pool = ThreadPoolExecutor(plan.workers)
+    tasks: list[Future[None]] = []
+    try:
+        for k in range(plan.runs):
+            tasks.append(pool.submit(_one_run, plan, start, seed, k, lesson, inside, stop, results))  # noqa: PERF401
+        _wait(tasks)
+    except KeyboardInterrupt:
+        interrupted = True
+    finally:
+        # Whatever happened, no thread outlives the call.
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
     for task in tasks:
         if not task.cancelled():
             task.result()
@@ -300,6 +303,15 @@ def _execute(plan: _Plan, start: Initial, seed: int) -> Run:
     if interrupted:
         raise TrainingInterrupted(run)
     return run
+
+
+def _wait(tasks: list[Future[None]]) -> None:
+    """Return when all tasks have ended or one has failed."""
+    while True:
+        # In slices: an interrupt that comes from another thread does not wake a waiting one.
+        done, unfinished = wait(tasks, timeout=0.05, return_when=FIRST_EXCEPTION)
+        if not unfinished or any(task.exception() for task in done):
+            return
 
 
 def _one_run(

@@ -84,11 +84,11 @@ def mode_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.
     t, tau = _time(t), _tau(tau)
     s = _in_domain("s", s, 0.0, above=False, domain="at least 0")
     a0 = _in_domain("a0", a0, 0.0, above=True, domain="above 0, where (10) holds")
-    x = 2 * s * t / tau
     # s / (1 + (s/a0 - 1) e^-x) = a0 / (e^-x + a0 (1 - e^-x)/s), where (1 - e^-x)/s -> 2 t/tau for s -> 0.
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        x = 2 * s * t / tau
         risen = np.where(x > 0, -np.expm1(-x) / s, 2 * t / tau)
-    return np.asarray(a0 / (np.exp(-x) + a0 * risen))
+        return np.asarray(a0 / (np.exp(-x) + a0 * risen))
 
 
 def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:

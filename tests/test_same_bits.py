@@ -1,0 +1,115 @@
+"""The same numbers for any engine, number of threads, chunking and split of the calls."""
+
+import hashlib
+
+import numpy as np
+import pylinear as pl
+import pytest
+
+# SHA-256 of the first 1,000,000 features as int8, in C order. They may never change.
+GOLDEN = {
+    ((2, 2), 0.1): "c269ba05e4c17161d70f000f233f85d0858c62e836199cb5db56c057d53ae6d1",
+    ((3, 2, 4), 0.15): "f220658efd7cf33785d5b386fb8ea2c762d5db11019469b28504650e26438c83",
+    ((3, 2), (0.2, 0.05)): "ace37ebb00c0ce492a240f1bbbc61432eaba1ce664bd21fbbf1dae618ac1f0c0",
+}
+
+
+@pytest.mark.parametrize("shape", GOLDEN, ids=str)
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+def test_golden_streams(shape, engine):
+    outputs = pl.Tree(*shape).sample(1_000_000, rng=0, engine=engine, dtype="int8").outputs
+    assert hashlib.sha256(outputs.tobytes()).hexdigest() == GOLDEN[shape]
+
+
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_threads_do_not_change_the_features(engine, threads):
+    tree = pl.Tree((2, 3, 2), (0.1, 0.2, 0.3))
+    reference = tree.sample(10_007, rng=11, engine="numba", threads=1).outputs
+    np.testing.assert_array_equal(tree.sample(10_007, rng=11, engine=engine, threads=threads).outputs, reference)
+
+
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (1, 63), (63, 2), (64, 64), (100, 1000), (9_990, 10)])
+def test_any_part_of_a_sample_alone(engine, first, count):
+    tree = pl.Tree((2, 2), 0.1)
+    whole = tree.sample(10_000, rng=4).outputs
+    part = tree.sample(count, rng=4, first=first, engine=engine).outputs
+    np.testing.assert_array_equal(part, whole[first : first + count])
+
+
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+def test_features_far_out_differ_from_those_at_the_start(engine):
+    # Feature numbers above 2^38 reach into the second word of the counter.
+    tree = pl.Tree((2, 2), 0.1)
+    far = tree.sample(640, rng=4, first=2**38, engine=engine).outputs
+    near = tree.sample(640, rng=4, engine=engine).outputs
+    assert (far != near).any()
+    np.testing.assert_array_equal(far, tree.sample(640, rng=4, first=2**38, engine="numba").outputs)
+
+
+# n_features, hidden, n_items; large enough that threads are really started.
+SIZES = [(6_000, 16, 4), (1_500, 40, 150)]
+
+
+def problem(n_features, hidden, n_items, seed=0):
+    rng = np.random.default_rng(seed)
+    data = pl.Dataset(rng.standard_normal((n_features, n_items)))
+    weights = 0.05 * rng.standard_normal((hidden, n_items)), 0.05 * rng.standard_normal((n_features, hidden))
+    return data, *weights, 0.2 / data.modes.s[0]
+
+
+def final_weights(sim):
+    return sim.w21.tobytes() + sim.w32.tobytes()
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("route", ["blocked", "fused"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_threads_do_not_change_the_weights(size, route, dtype):
+    data, w21, w32, rate = problem(*size)
+    results = set()
+    for threads in (1, 2, 3, 8):
+        sim = pl.Simulation(data, w21, w32, rate=rate, rng=3, threads=threads, route=route, dtype=dtype)
+        sim.advance(presentations=403)
+        results.add(final_weights(sim) + sim.mode_strengths.tobytes() + np.float64(sim.loss).tobytes())
+    assert len(results) == 1
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("route", ["blocked", "fused"])
+@pytest.mark.parametrize("order", ["cyclic", "reshuffled", "with_replacement", [0, 3, 1, 1, 2, 0, 3]])
+def test_how_training_is_cut_into_calls_does_not_change_the_weights(size, route, order):
+    data, w21, w32, rate = problem(*size)
+    whole = pl.Simulation(data, w21, w32, rate=rate, rng=3, route=route, order=order)
+    whole.advance(presentations=403)
+    parts = pl.Simulation(data, w21, w32, rate=rate, rng=3, route=route, order=order)
+    for until in (1, 2, 3, 4, 7, 150, 151, 152, 290, 402, 403):
+        parts.advance(presentations=until - parts.presentations)
+        assert np.isfinite(parts.loss)  # looking does not disturb
+    assert parts.presentations == 403
+    assert final_weights(parts) == final_weights(whole)
+
+
+@pytest.mark.core
+def test_recording_does_not_change_the_weights_and_runs_do_not_depend_on_each_other():
+    data = pl.Tree((2, 2), 0.1).sample(300, rng=0)
+    arguments = {"hidden": 8, "rate": 1e-3, "epochs": 21, "rng": 5, "order": "with_replacement"}
+    alone = pl.train(data, runs=1, record=2, **arguments)
+    for runs, threads, record in ((3, 1, 7), (3, 2, 85), (5, 8, [0.25, 3.5])):
+        many = pl.train(data, runs=runs, threads=threads, record=record, **arguments)
+        np.testing.assert_array_equal(many.weights.w32[0], alone.weights.w32[0])
+        np.testing.assert_array_equal(many.weights.w21[0], alone.weights.w21[0])
+        assert (many.weights.w32[1] != many.weights.w32[0]).any()
+
+
+@pytest.mark.core
+def test_a_training_run_is_a_simulation():
+    data = pl.Tree((2, 2), 0.1).sample(300, rng=0)
+    run = pl.train(data, hidden=8, rate=1e-3, epochs=20, rng=5, order="cyclic", init=pl.Gaussian(0.01))
+    sim = pl.Simulation(data, *run.initial_weights(0), rate=1e-3, order="cyclic")
+    sim.advance(epochs=20)
+    np.testing.assert_array_equal(run.weights.w32[0], sim.w32)
+    np.testing.assert_array_equal(run.mode_strengths[0, -1], sim.mode_strengths)

@@ -1,0 +1,205 @@
+import numpy as np
+import pylinear as pl
+import pytest
+from pylinear import theory
+from scipy.integrate import quad, solve_ivp
+from scipy.optimize import brentq
+
+
+def integrated(s, a0, t, tau):
+    """The mode equation tau a' = 2 a (s - a), by Runge and Kutta."""
+    solution = solve_ivp(lambda _, a: 2 * a * (s - a) / tau, (0, t), [a0], rtol=1e-12, atol=1e-300)
+    return solution.y[0, -1]
+
+
+@pytest.mark.parametrize("s", [0.0, 1e-9, 0.5, 3.0])
+@pytest.mark.parametrize("a0", [1e-8, 0.3, 4.0])
+@pytest.mark.parametrize(("t", "tau"), [(0.7, 1.0), (30.0, 10.0)])
+def test_mode_strength_solves_its_equation(s, a0, t, tau):
+    assert theory.mode_strength(t, s, a0, tau) == pytest.approx(integrated(s, a0, t, tau), rel=1e-9)
+
+
+def test_mode_strength_is_the_papers_formula_and_its_limits():
+    s, a0 = 2.0, 0.01
+    t = np.linspace(0, 5, 50)
+    printed = s * np.exp(2 * s * t) / (np.exp(2 * s * t) - 1 + s / a0)
+    np.testing.assert_allclose(theory.mode_strength(t, s, a0), printed, rtol=1e-13)
+    assert theory.mode_strength(0.0, s, a0) == pytest.approx(a0, rel=1e-15)
+    assert theory.mode_strength(1e308, s, a0) == s
+    assert theory.mode_strength(2.0, 0.0, 0.5) == pytest.approx(0.5 / (1 + 2 * 0.5 * 2.0), rel=1e-15)
+    # Small s t, where the printed form loses half its digits, and a product s t that underflows.
+    assert theory.mode_strength(1.0, 1e-12, 1.0) == pytest.approx(1 / 3, rel=1e-11)
+    assert theory.mode_strength(1e-200, 1e-200, 1.0) == 1.0
+
+
+def test_mode_strength_broadcasts():
+    assert theory.mode_strength(np.zeros((7, 1)), np.ones(3), 0.1).shape == (7, 3)
+    assert theory.mode_strength(np.empty(0), 1.0, 0.1).shape == (0,)
+
+
+@pytest.mark.parametrize("a0", [0.0, -0.05])
+def test_formula_10_is_refused_where_it_does_not_hold(a0):
+    with pytest.raises(ValueError, match="a0 must be above 0"):
+        theory.mode_strength(1.0, 1.0, a0)
+
+
+def test_formula_10_has_a_pole_for_negative_a0_which_the_network_has_not():
+    # Why it is refused: the pole at ln(1 + s/|a0|)/(2 s), where c = -d decays to 0.
+    pole = np.log(1 + 1 / 0.05) / 2
+    assert pole == pytest.approx(1.522, abs=5e-4)
+    network = solve_ivp(
+        lambda _, x: [x[1] * (1 - x[0] * x[1]), x[0] * (1 - x[0] * x[1])],
+        (0, 5),
+        [np.sqrt(0.05), -np.sqrt(0.05)],
+        rtol=1e-10,
+        atol=1e-12,
+    )
+    assert abs(network.y[0] * network.y[1]).max() <= 0.05 + 1e-9
+    assert abs(network.y[0, -1] * network.y[1, -1]) < 1e-5
+
+
+@pytest.mark.parametrize("eps", [1e-6, 0.1, 0.9])
+def test_learning_time_is_exact(eps):
+    s, tau = 2.0, 3.0
+    reached = brentq(lambda t: theory.mode_strength(t, s, eps, tau) - (s - eps), 0, 1e3, xtol=1e-12)
+    assert theory.learning_time(s, eps, tau) == pytest.approx(reached, rel=1e-9)
+    by_quadrature = quad(lambda a: tau / (2 * a * (s - a)), eps, s - eps, limit=200)[0]
+    assert theory.learning_time(s, eps, tau) == pytest.approx(by_quadrature, rel=1e-7)
+
+
+def test_learning_time_as_printed_is_the_limit_for_small_eps():
+    errors = [abs(np.log(2 / eps) / 2 / theory.learning_time(2.0, eps) - 1) for eps in (1e-1, 1e-3, 1e-6)]
+    assert errors[0] > 1e-2 > errors[1] > 1e-5 > errors[2]
+
+
+def test_half_time():
+    s, a0, tau = 2.0, 1e-3, 5.0
+    reached = brentq(lambda t: theory.mode_strength(t, s, a0, tau) - s / 2, 0, 1e3, xtol=1e-13)
+    assert theory.half_time(s, a0, tau) == pytest.approx(reached, rel=1e-10)
+
+
+def test_transition_time_is_the_tangents():
+    s, a0, tau = 2.0, 1e-3, 5.0
+    half = theory.half_time(s, a0, tau)
+    slope = (theory.mode_strength(half + 1e-5, s, a0, tau) - theory.mode_strength(half - 1e-5, s, a0, tau)) / 2e-5
+    assert theory.transition_time(s, tau) == pytest.approx(s / slope, rel=1e-6)
+
+
+def test_time_units():
+    # Presentations with tau = P / rate, or epochs with tau = 1 / rate, are one curve.
+    s, a0, rate, items = 3.0, 1e-4, 0.01, 4
+    epochs = np.linspace(0, 300, 20)
+    np.testing.assert_allclose(
+        theory.mode_strength(epochs, s, a0, 1 / rate),
+        theory.mode_strength(epochs * items, s, a0, items / rate),
+        rtol=1e-12,
+    )
+
+
+def test_shallow_strength_solves_its_equation_and_has_no_stages():
+    s, b0, tau = -2.0, 0.5, 3.0
+    solution = solve_ivp(lambda _, b: (s - b) / tau, (0, 4), [b0], rtol=1e-12, atol=1e-14)
+    assert theory.shallow_strength(4.0, s, b0, tau) == pytest.approx(solution.y[0, -1], rel=1e-10)
+    # 2 tau / (tau ln 2), whatever the mode; in a deep network the ratio goes to 0 with a0.
+    half = brentq(lambda t: theory.shallow_strength(t, 5.0) - 2.5, 0, 10)
+    assert 2 / half == pytest.approx(2.885, abs=1e-3)
+
+
+def test_effective_initial_strength_is_what_the_network_follows():
+    # In a wide network with small weights the flow follows (10) from the effective strength, and from no other: the
+    # product u^T W32 W21 v at the start is mostly negative or tiny.
+    data = pl.toy("signed")
+    w21, w32 = pl.Gaussian(1e-4).draw(data, hidden=400, rng=np.random.default_rng(0))
+    t = np.linspace(0, 6, 40)
+    lower, upper = theory.flow(t, w21, w32, data)
+    u, v = data.modes.u[:, 0], data.modes.v[:, 0]
+    measured = np.einsum("i,tij,tjk,k->t", u, upper, lower, v)
+    a0 = theory.initial_strength(w21, w32, u[:, None], v[:, None])[0]
+    s = data.modes.s[0]
+    assert np.abs(measured - theory.mode_strength(t, s, a0)).max() / s < 2e-3
+    assert np.abs(measured - theory.mode_strength(t, s, 2 * a0)).max() / s > 0.1
+
+
+def rk4(velocity, state, t, steps):
+    h = t / steps
+    for _ in range(steps):
+        k1 = velocity(state)
+        k2 = velocity(state + h / 2 * k1)
+        k3 = velocity(state + h / 2 * k2)
+        k4 = velocity(state + h * k3)
+        state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return state
+
+
+@pytest.mark.parametrize("correlated", [False, True])
+def test_flow_against_an_integrator_of_our_own(correlated):
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((3, 5)) / 2 if correlated else None
+    data = pl.Dataset(rng.standard_normal((6, 5)), inputs)
+    w21, w32 = 0.3 * rng.standard_normal((4, data.n_inputs)), 0.3 * rng.standard_normal((6, 4))
+    tau = 2.0
+
+    def velocity(state):
+        a, b = state[: w21.size].reshape(w21.shape), state[w21.size :].reshape(w32.shape)
+        error = data.outputs @ data.inputs.T - b @ a @ (data.inputs @ data.inputs.T)
+        return np.concatenate([(b.T @ error).ravel(), (error @ a.T).ravel()]) / tau
+
+    expected = rk4(velocity, np.concatenate([w21.ravel(), w32.ravel()]), 4.0, 4000)
+    lower, upper = theory.flow([0.0, 1.5, 4.0], w21, w32, data, tau)
+    np.testing.assert_array_equal(lower[0], w21)
+    np.testing.assert_allclose(lower[-1].ravel(), expected[: w21.size], rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(upper[-1].ravel(), expected[w21.size :], rtol=1e-8, atol=1e-9)
+    difference = upper[-1].T @ upper[-1] - lower[-1] @ lower[-1].T
+    np.testing.assert_allclose(difference, w32.T @ w32 - w21 @ w21.T, atol=1e-8)
+
+
+def test_flow_of_balanced_decoupled_weights_is_formula_10():
+    data = pl.Tree((2, 2), 0.1).sample(200, rng=0)
+    a0 = np.array([0.1, 0.2, 0.05, 0.3])
+    w21, w32 = pl.Balanced(a0).draw(data, hidden=6, rng=np.random.default_rng(0))
+    t = np.linspace(0, 0.6, 30)
+    lower, upper = theory.flow(t, w21, w32, data)
+    modes = data.modes
+    strengths = np.einsum("ia,tij,tjk,ka->ta", modes.u, upper, lower, modes.v, optimize=True)
+    np.testing.assert_allclose(strengths, theory.mode_strength(t[:, None], modes.s, a0), rtol=1e-7)
+    # Nothing off the diagonal: the map is (9).
+    map_at_end = upper[-1] @ lower[-1]
+    np.testing.assert_allclose(map_at_end, modes.u * strengths[-1] @ modes.v.T, atol=1e-8)
+
+
+def test_a_bottleneck_learns_the_strongest_modes():
+    data = pl.Dataset(np.diag([3.0, 2.0, 1.0]))
+    w21, w32 = pl.Gaussian(1e-3).draw(data, hidden=2, rng=np.random.default_rng(0))
+    lower, upper = theory.flow([40.0], w21, w32, data)
+    np.testing.assert_allclose(upper[0] @ lower[0], np.diag([3.0, 2.0, 0.0]), atol=1e-6)
+
+
+def test_flow_for_no_time_at_all():
+    data = pl.toy()
+    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=np.random.default_rng(0))
+    lower, upper = theory.flow([0.0, 0.0], w21, w32, data)
+    np.testing.assert_array_equal(lower, [w21, w21])
+    np.testing.assert_array_equal(upper, [w32, w32])
+    assert theory.flow([], w21, w32, data)[0].shape == (0, 3, 4)
+
+
+@pytest.mark.core
+def test_second_order_statistics_suffice_for_the_flow_but_not_online():
+    # Rotating items and inputs alike keeps both correlations: one flow, two online trajectories.
+    rng = np.random.default_rng(0)
+    outputs = rng.standard_normal((6, 4))
+    rotation = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    one, other = pl.Dataset(outputs, np.eye(4)), pl.Dataset(outputs @ rotation, rotation)
+    np.testing.assert_allclose(one.sigma_yx, other.sigma_yx, atol=1e-14)
+    w21, w32 = pl.Gaussian(0.1).draw(one, hidden=5, rng=rng)
+    flows = [theory.flow([3.0], w21, w32, data)[1] for data in (one, other)]
+    np.testing.assert_allclose(flows[0], flows[1], rtol=1e-7, atol=1e-9)
+    distances = []
+    for rate in (0.02, 0.01):
+        ends = []
+        for data in (one, other):
+            sim = pl.Simulation(data, w21, w32, rate=rate, order="cyclic")
+            sim.advance(epochs=round(3 / rate))
+            ends.append(sim.w32)
+        distances.append(np.abs(ends[0] - ends[1]).max())
+    assert 1.7 < distances[0] / distances[1] < 2.4  # first order in the rate

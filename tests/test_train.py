@@ -1,0 +1,240 @@
+import _thread
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pylinear as pl
+import pytest
+
+pytestmark = pytest.mark.core
+
+
+@pytest.fixture(scope="module")
+def data():
+    return pl.Tree((2, 2), 0.1).sample(400, rng=0)
+
+
+def test_shapes(data):
+    run = pl.train(
+        data,
+        hidden=5,
+        rate=1e-3,
+        epochs=30,
+        runs=3,
+        rng=0,
+        record=11,
+        init=pl.Gaussian(0.01),
+        keep=("hidden", "weights"),
+    )
+    assert run.presentations.tolist() == [12 * i for i in range(11)]
+    assert run.epochs.tolist() == [3 * i for i in range(11)]
+    assert run.mode_strengths.shape == (3, 11, 4)
+    assert run.loss.shape == (3, 11)
+    assert run.initial_strengths.shape == (3, 4)
+    assert run.weights.w21.shape == (3, 5, 4)
+    assert run.weights.w32.shape == (3, 400, 5)
+    assert run.hidden.shape == (3, 11, 5, 4)
+    assert run.weights_over_time.w21.shape == (3, 11, 5, 4)
+    assert run.weights_over_time.w32.shape == (3, 11, 400, 5)
+    assert run.status == ("ok",) * 3
+    assert run.completed.tolist() == [120] * 3
+    assert "3 of them ok" in repr(run)
+
+
+def test_nothing_is_kept_that_was_not_asked_for(data):
+    run = pl.train(data, hidden=5, rate=1e-3, epochs=3, rng=0)
+    assert run.hidden is None
+    assert run.weights_over_time is None
+    kept = pl.train(data, hidden=5, rate=1e-3, epochs=3, rng=0, keep=["hidden"])
+    assert kept.hidden is not None
+    assert kept.weights_over_time is None
+
+
+def test_it_learns_the_data(data):
+    run = pl.train(data, hidden=5, rate=2e-3, epochs=1500, runs=2, rng=0, init=pl.Gaussian(0.01))
+    np.testing.assert_allclose(run.mode_strengths[:, -1], np.tile(data.modes.s, (2, 1)), rtol=1e-6)
+    assert (run.loss[:, -1] < 1e-6).all()
+    assert run.loss[0, 0] == pytest.approx(np.sum(data.outputs**2) / 2, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("record", "epochs", "expected"),
+    [
+        (1, 3, [12]),
+        (2, 3, [0, 12]),
+        (4, 3, [0, 4, 8, 12]),
+        (5, 3, [0, 3, 6, 9, 12]),
+        (200, 2, list(range(9))),
+        (3, 2.25, [0, 4, 9]),
+        ([0, 0.25, 0.25, 1], 3, [0, 1, 4]),
+        (np.array([2.0]), 3, [8]),
+    ],
+)
+def test_when_it_records(data, record, epochs, expected):
+    run = pl.train(data, hidden=2, rate=1e-3, epochs=epochs, record=record, rng=0)
+    assert run.presentations.tolist() == expected
+    assert run.completed.tolist() == [round(4 * epochs)]
+
+
+def test_initial_weights_are_those_it_began_with(data):
+    run = pl.train(data, hidden=5, rate=1e-3, epochs=1, runs=3, rng=8, keep=["weights"], init=pl.Gaussian(0.1))
+    for k in range(3):
+        w21, w32 = run.initial_weights(k)
+        np.testing.assert_array_equal(run.weights_over_time.w21[k, 0], w21)
+        np.testing.assert_array_equal(run.weights_over_time.w32[k, 0], w32)
+        expected = pl.theory.initial_strength(w21, w32, data.modes.u, data.modes.v)
+        np.testing.assert_array_equal(run.initial_strengths[k], expected)
+    assert (run.initial_weights(0).w21 != run.initial_weights(1).w21).any()
+    with pytest.raises(ValueError, match="run must be a whole number from 0 to 2"):
+        run.initial_weights(3)
+
+
+def test_given_weights(data):
+    rng = np.random.default_rng(0)
+    w21, w32 = rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 400, 3))
+    run = pl.train(data, hidden=3, rate=1e-3, epochs=1, runs=2, init=(w21, w32), keep=["weights"], rng=0)
+    np.testing.assert_array_equal(run.weights_over_time.w32[:, 0], w32)
+    shared = pl.train(data, hidden=3, rate=1e-3, epochs=7, runs=2, init=(w21[0], w32[0]), keep=["weights"], rng=0)
+    np.testing.assert_array_equal(shared.weights_over_time.w21[:, 0], [w21[0], w21[0]])
+    # One start, and each run its own order.
+    assert (shared.weights.w32[0] != shared.weights.w32[1]).any()
+
+
+@pytest.mark.parametrize("init", [pl.Balanced(0.01), pl.Decoupled(0.1, 0.2), pl.Gaussian(0.1)])
+def test_float32(data, init):
+    single = pl.train(data, hidden=5, rate=1e-3, epochs=200, rng=0, init=init, dtype="float32")
+    double = pl.train(data, hidden=5, rate=1e-3, epochs=200, rng=0, init=init)
+    assert single.weights.w32.dtype == np.float32
+    assert single.mode_strengths.dtype == np.float64
+    np.testing.assert_allclose(single.mode_strengths, double.mode_strengths, rtol=1e-3, atol=1e-4)
+
+
+def test_rng_of_a_run_repeats_it(data):
+    run = pl.train(data, hidden=3, rate=1e-3, epochs=5, rng=np.random.default_rng(5))
+    again = pl.train(data, hidden=3, rate=1e-3, epochs=5, rng=run.rng)
+    np.testing.assert_array_equal(run.weights.w32, again.weights.w32)
+    assert (pl.train(data, hidden=3, rate=1e-3, epochs=5).weights.w32 != run.weights.w32).any()
+
+
+def test_divergence_is_a_status(data):
+    run = pl.train(data, hidden=3, rate=1.0, epochs=50, runs=2, rng=0, init=pl.Gaussian(0.1), record=51)
+    assert run.status == ("diverged", "diverged")
+    assert np.isfinite(run.weights.w32).all()
+    assert np.isfinite(run.weights.w21).all()
+    assert (run.completed < 200).all()
+    for k in range(2):
+        reached = run.presentations <= run.completed[k]
+        assert not np.isnan(run.loss[k, reached]).any()
+        assert np.isnan(run.loss[k, ~reached]).all()
+
+
+def test_route(data):
+    assert pl.train(data, hidden=2, rate=1e-3, epochs=1).route == "blocked"
+    assert pl.train(data, hidden=2, rate=1e-3, epochs=1, route="fused").route == "fused"
+    correlated = pl.Dataset(data.outputs, np.ones((4, 4)) + np.eye(4))
+    assert pl.train(correlated, hidden=2, rate=1e-3, epochs=1).route == "fused"
+    with pytest.raises(ValueError, match="'blocked' needs mutually orthogonal inputs"):
+        pl.train(correlated, hidden=2, rate=1e-3, epochs=1, route="blocked")
+
+
+def press_ctrl_c_after(seconds):
+    timer = threading.Timer(seconds, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    return timer
+
+
+@pytest.mark.parametrize("runs", [1, 5])
+def test_ctrl_c_stops_training_and_loses_nothing(data, runs):
+    press_ctrl_c_after(0.3)
+    with pytest.raises(pl.TrainingInterrupted) as caught:
+        pl.train(data, hidden=16, rate=1e-4, epochs=10**9, runs=runs, rng=0, record=np.arange(1000))
+    run = caught.value.run
+    assert "interrupted" in run.status
+    assert np.isfinite(run.loss[0]).all()
+    done = int(run.completed[0])
+    assert done > 4000
+    again = pl.train(data, hidden=16, rate=1e-4, epochs=done / 4, rng=0)
+    np.testing.assert_array_equal(again.weights.w32[0], run.weights.w32[0])
+
+
+def test_ctrl_c_stops_a_simulation_where_it_can_go_on(data):
+    weights = pl.Gaussian(0.01).draw(data, 16, np.random.default_rng(0))
+    sim = pl.Simulation(data, *weights, rate=1e-4, rng=0)
+    press_ctrl_c_after(0.2)
+    with pytest.raises(KeyboardInterrupt):
+        sim.advance(epochs=10**9)
+    assert sim.status == "ok"
+    done = sim.presentations
+    assert done > 0
+    sim.advance(presentations=10)
+    unbroken = pl.Simulation(data, *weights, rate=1e-4, rng=0)
+    unbroken.advance(presentations=done + 10)
+    np.testing.assert_array_equal(sim.w32, unbroken.w32)
+
+
+@pytest.mark.parametrize("route", ["blocked", "fused"])
+def test_the_interpreter_runs_on_while_a_network_trains(data, route):
+    weights = pl.Gaussian(0.01).draw(data, 16, np.random.default_rng(0))
+    sim = pl.Simulation(data, *weights, rate=1e-4, rng=0, threads=1, route=route)
+    counted = 0
+    running = True
+
+    def count():
+        nonlocal counted
+        while running:
+            counted += 1
+            time.sleep(0.001)
+        return
+
+    thread = threading.Thread(target=count)
+    thread.start()
+    before = counted
+    began = time.monotonic()
+    while time.monotonic() - began < 0.3:
+        sim.advance(epochs=200)
+    seen = counted - before
+    running = False
+    thread.join()
+    assert seen > 20
+
+
+def test_several_threads_may_train_at_once(data):
+    expected = pl.train(data, hidden=8, rate=1e-3, epochs=100, rng=0).weights.w32
+    results = [None] * 4
+
+    def work(i):
+        results[i] = pl.train(data, hidden=8, rate=1e-3, epochs=100, rng=0).weights.w32
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all((result == expected).all() for result in results)
+
+
+def test_a_forked_child_can_train(data):
+    big = pl.Tree((2, 2), 0.1).sample(20_000, rng=0)
+    pl.train(big, hidden=16, rate=1e-4, epochs=5, threads=2)
+    child = os.fork()
+    if child == 0:
+        pl.train(big, hidden=16, rate=1e-4, epochs=5, threads=2)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_an_error_in_one_run_reaches_the_caller(data, monkeypatch):
+    def fail(*_):
+        raise MemoryError("no room for the weights")
+
+    monkeypatch.setattr(pl.Gaussian, "draw", fail)
+    with pytest.raises(MemoryError, match="no room"):
+        pl.train(data, hidden=3, rate=1e-3, epochs=1, runs=20)
+
+
+def test_interrupting_the_main_thread_from_another(data):
+    threading.Timer(0.2, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        pl.train(data, hidden=16, rate=1e-4, epochs=10**9)
