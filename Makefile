@@ -1,6 +1,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+CMAKE = PATH=$(CURDIR)/$(BIN):$$PATH cmake
+CTEST = PATH=$(CURDIR)/$(BIN):$$PATH ctest --output-on-failure
+CORE_TESTS = -G Ninja -DPYLINEAR_PYTHON=OFF -DPYLINEAR_TESTS=ON
 SOURCES = $(shell git ls-files 'csrc/*.?pp' 'csrc/*.inl' 'tests/cpp/*.?pp')
 
 .PHONY: demo test dev lint format stubs cpp sanitize pure bench
@@ -31,15 +34,17 @@ stubs:
 	$(BIN)/python tests/check_stubs.py --write
 
 # The core and its tests, without Python.
-cpp:
-	cmake -S csrc -B build/cpp -DPYLINEAR_PYTHON=OFF -DPYLINEAR_TESTS=ON -DPYLINEAR_WERROR=ON
-	cmake --build build/cpp --parallel && ctest --test-dir build/cpp --output-on-failure
+cpp: $(VENV)
+	$(BIN)/pip install --quiet cmake ninja
+	$(CMAKE) -S csrc -B build/cpp $(CORE_TESTS) -DPYLINEAR_WERROR=ON
+	$(CMAKE) --build build/cpp && $(CTEST) --test-dir build/cpp
 
 # The same under the sanitizers: addresses and undefined behaviour, then threads.
-sanitize:
+sanitize: $(VENV)
+	$(BIN)/pip install --quiet cmake ninja
 	for set in address,undefined thread; do \
-	  cmake -S csrc -B build/$$set -DPYLINEAR_PYTHON=OFF -DPYLINEAR_TESTS=ON -DPYLINEAR_SANITIZE=$$set && \
-	  cmake --build build/$$set --parallel && ctest --test-dir build/$$set --output-on-failure || exit 1; \
+	  $(CMAKE) -S csrc -B build/$$set $(CORE_TESTS) -DPYLINEAR_SANITIZE=$$set && \
+	  $(CMAKE) --build build/$$set && $(CTEST) --test-dir build/$$set || exit 1; \
 	done
 
 # The suite on an install whose compiler fails: all but training must work.

@@ -22,7 +22,7 @@ def show(value: object) -> str:
     """Return a short text for `value`, safe to put at the end of a sentence."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = repr(value)
+    text = " ".join(repr(value).split())
     kind = "" if type(value) in (str, int, float, type(None)) else f" ({type(value).__name__})"
     return (text if len(text) <= 60 else text[:57] + "...") + kind
 
@@ -44,7 +44,10 @@ def real(name: str, value: object, low: float, high: float = math.inf, *, above:
     allowed = f"{name} must be {span}; got {show(value)}"
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
         raise TypeError(allowed)
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number) or number > high or number < low or (above and number == low):
         raise ValueError(allowed)
     return number
@@ -62,13 +65,13 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def array(
-    name: str, value: object, shape: tuple[int | None, ...], dtype: type = np.float64, *, copy: bool = True
+    name: str, value: object, shape: tuple[int | None, ...] | None, dtype: type = np.float64, *, copy: bool = True
 ) -> NDArray[Any]:
     """Return `value` as C-contiguous finite floats, copied if asked or needed.
 
-    None in `shape` stands for any length from 1 on.
+    None in `shape` stands for any length from 1 on, None in its place for any shape at all.
     """
-    wanted = "x".join("n" if n is None else str(n) for n in shape) or "a single number"
+    wanted = "n" if shape is None else "x".join("n" if n is None else str(n) for n in shape) or "a single number"
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: fill or drop the masked entries first")
     try:
@@ -77,7 +80,7 @@ def array(
         raise ValueError(f"{name} must be an array of shape {wanted}; got rows of unequal length") from None
     if raw.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; got dtype {raw.dtype}")
-    fits = raw.ndim == len(shape) and all(
+    fits = shape is None or raw.ndim == len(shape) and all(
         have >= 1 if want is None else have == want for have, want in zip(raw.shape, shape, strict=True)
     )
     if not fits:
@@ -91,6 +94,14 @@ def array(
         where, seen = ", ".join(map(str, first)), raw[first]
         raise ValueError(f"{name} must be finite in {np.dtype(dtype)}; got {seen} at [{where}]")
     return out
+
+
+def rank(value: object) -> int:
+    """Return the number of axes of an array_like; -1 if its rows are of unequal length."""
+    try:
+        return np.ndim(value)  # type: ignore[arg-type]
+    except ValueError:
+        return -1
 
 
 def names(name: str, value: object, count: int) -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class Decoupled:
     def __post_init__(self) -> None:
         for name in ("c", "d"):
             value = getattr(self, name)
-            shape = () if np.ndim(value) == 0 else (None,)
+            shape = () if _check.rank(value) == 0 else (None,)
             object.__setattr__(self, name, _check.array(name, value, shape))
 
     def draw(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Weights:
@@ -112,7 +112,7 @@ class Balanced(Decoupled):
     """
 
     def __init__(self, a0: ArrayLike) -> None:
-        strengths = _check.array("a0", a0, () if np.ndim(a0) == 0 else (None,))
+        strengths = _check.array("a0", a0, () if _check.rank(a0) == 0 else (None,))
         if not np.all(strengths > 0):
             raise ValueError(f"a0 must be above 0; got {_check.show(float(strengths.min()))}")
         super().__init__(np.sqrt(strengths), np.sqrt(strengths))

@@ -366,7 +366,7 @@ def _initial(init: object, plan: _Plan) -> Initial:
         return init
     if not isinstance(init, tuple | list) or len(init) != 2:
         raise TypeError(f"init must be a Gaussian, Decoupled, Balanced or (w21, w32); got {_check.show(init)}")
-    per_run = (plan.runs,) if np.ndim(init[0]) == 3 else ()
+    per_run = (plan.runs,) if _check.rank(init[0]) == 3 else ()
     w21 = _check.array("w21", init[0], (*per_run, plan.hidden, plan.data.n_inputs))
     return Given(w21, _check.array("w32", init[1], (*per_run, plan.data.n_features, plan.hidden)))
 
@@ -385,7 +385,7 @@ def _keep(keep: object) -> frozenset[str]:
 
 def _grid(record: Any, total: int, n_items: int) -> NDArray[np.int64]:
     """Return the presentations to record at."""
-    if np.ndim(record) == 0:
+    if _check.rank(record) == 0:
         count = _check.integer("record", record, 1, 2**31)
         epochs, rest = divmod(total, n_items)
         unit = n_items if rest == 0 and epochs >= count - 1 else 1

@@ -31,7 +31,7 @@ __all__ = [
 
 def _in_domain(name: str, value: ArrayLike, low: float, *, above: bool, domain: str) -> Floats:
     """Return `value` as floats, each of at least (or `above`) `low`, or raise with the domain in the message."""
-    out = _check.array(name, value, np.shape(value)) if np.size(value) else np.empty(np.shape(value))
+    out = _check.array(name, value, None)
     wrong = out <= low if above else out < low
     if np.any(wrong):
         raise ValueError(f"{name} must be {domain}; got {_check.show(float(out[wrong].flat[0]))}")
@@ -192,8 +192,8 @@ def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: Array
     1.2642
     """
     t, tau = _time(t), _tau(tau)
-    s = _check.array("s", s, np.shape(s))
-    b0 = _check.array("b0", b0, np.shape(b0))
+    s = _check.array("s", s, None)
+    b0 = _check.array("b0", b0, None)
     return np.asarray(s + (b0 - s) * np.exp(-t / tau))
 
 

@@ -1,0 +1,152 @@
+#include <cstdio>
+
+#include "check.hpp"
+#include "core/network.hpp"
+
+using namespace pylinear;
+
+namespace {
+
+/// A repeatable number in -0.5 .. 0.5.
+double noise(std::uint32_t i, std::uint32_t stream) {
+  return philox({i, 0, 0, 0}, {stream, 99})[0] / 4294967296.0 - 0.5;
+}
+
+struct Problem {
+  Index n_features, hidden, n_items;
+  std::vector<double> y, x, w21, w32;
+
+  Problem(Index n3, Index n2, Index p) : n_features(n3), hidden(n2), n_items(p) {
+    for (Index i = 0; i < n3 * p; ++i) y.push_back(noise(static_cast<std::uint32_t>(i), 1));
+    for (Index i = 0; i < n2 * p; ++i) w21.push_back(0.3 * noise(static_cast<std::uint32_t>(i), 2));
+    for (Index i = 0; i < n3 * n2; ++i) w32.push_back(0.3 * noise(static_cast<std::uint32_t>(i), 3));
+    for (Index i = 0; i < p * p; ++i) x.push_back(i % (p + 1) == 0 ? 1.0 : 0.0);
+  }
+
+  /// (3)-(4), as printed; w21 is stored transposed.
+  void present(Index item, double rate) {
+    std::vector<double> h(static_cast<std::size_t>(hidden)), g(h.size());
+    for (Index j = 0; j < hidden; ++j) h[at(j)] = w21[at(item * hidden + j)];
+    for (Index i = 0; i < n_features; ++i) {
+      double delta = y[at(i * n_items + item)];
+      for (Index j = 0; j < hidden; ++j) delta -= w32[at(i * hidden + j)] * h[at(j)];
+      for (Index j = 0; j < hidden; ++j) {
+        g[at(j)] += delta * w32[at(i * hidden + j)];
+        w32[at(i * hidden + j)] += rate * delta * h[at(j)];
+      }
+    }
+    for (Index j = 0; j < hidden; ++j) w21[at(item * hidden + j)] += rate * g[at(j)];
+  }
+
+  static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
+};
+
+template <class T>
+Network<T> make_network(const Problem& problem, Route route, double rate, Schedule schedule) {
+  struct Arrays {
+    std::vector<T> y, x, u;
+    std::vector<double> squares, coefficients;
+  };
+  auto arrays = std::make_shared<Arrays>();
+  arrays->y.assign(problem.y.begin(), problem.y.end());
+  arrays->x.assign(problem.x.begin(), problem.x.end());
+  arrays->u.assign(static_cast<std::size_t>(problem.n_features), T{1});
+  arrays->squares.assign(static_cast<std::size_t>(problem.n_items), 1.0);
+  arrays->coefficients.assign(static_cast<std::size_t>(problem.n_items), 1.0);
+  const T* x = route == Route::fused ? arrays->x.data() : nullptr;
+  auto data = std::make_shared<const TrainingSet<T>>(
+      TrainingSet<T>{problem.n_items, problem.n_items, problem.n_features, 1, arrays->y.data(), x,
+                     arrays->squares.data(), arrays->u.data(), arrays->coefficients.data(), arrays});
+  Network<T> network(data, route, problem.hidden, rate, std::move(schedule));
+  for (Index j = 0; j < problem.hidden; ++j) {
+    for (Index p = 0; p < problem.n_items; ++p) {
+      network.lower()[p * network.stride() + j] = static_cast<T>(problem.w21[Problem::at(p * problem.hidden + j)]);
+    }
+    for (Index i = 0; i < problem.n_features; ++i) {
+      network.w32()[i * network.stride() + j] = static_cast<T>(problem.w32[Problem::at(i * problem.hidden + j)]);
+    }
+  }
+  network.weights_changed();
+  return network;
+}
+
+template <class T>
+double distance(Network<T>& network, const Problem& problem) {
+  double largest = 0;
+  for (Index j = 0; j < problem.hidden; ++j) {
+    for (Index p = 0; p < problem.n_items; ++p) {
+      largest = std::max(largest, std::abs(static_cast<double>(network.lower()[p * network.stride() + j]) -
+                                           problem.w21[Problem::at(p * problem.hidden + j)]));
+    }
+    for (Index i = 0; i < problem.n_features; ++i) {
+      largest = std::max(largest, std::abs(static_cast<double>(network.w32()[i * network.stride() + j]) -
+                                           problem.w32[Problem::at(i * problem.hidden + j)]));
+    }
+  }
+  return largest;
+}
+
+template <class T>
+void check_routes(Index n3, Index n2, Index p, double tolerance) {
+  constexpr double rate = 0.02;
+  for (const Order order : {Order::cyclic, Order::reshuffled, Order::with_replacement}) {
+    for (const Route route : {Route::blocked, Route::fused}) {
+      Problem problem(n3, n2, p);
+      const Schedule schedule(order, p, make_key(5));
+      auto network = make_network<T>(problem, route, rate, schedule);
+      Schedule oracle = schedule;
+      Stop stop;
+      // Uneven calls, and more threads than there is work for.
+      for (const std::uint64_t until : {std::uint64_t{1}, std::uint64_t{2}, std::uint64_t{33}, std::uint64_t{300}}) {
+        CHECK(network.advance(until, 3, stop) == Status::ok);
+        CHECK(network.position() == until);
+      }
+      for (std::uint64_t t = 0; t < 300; ++t) problem.present(oracle.item(t), rate);
+      CHECK(distance(network, problem) < tolerance);
+    }
+  }
+}
+
+void check_threads() {
+  Problem problem(4000, 24, 6);
+  std::vector<double> first;
+  for (const int threads : {1, 2, 3, 8}) {
+    auto network = make_network<double>(problem, Route::blocked, 1e-3, Schedule(Order::reshuffled, 6, make_key(1)));
+    Stop stop;
+    CHECK(network.advance(120, threads, stop) == Status::ok);
+    const std::vector<double> w32(network.w32(), network.w32() + problem.n_features * network.stride());
+    if (first.empty()) first = w32;
+    CHECK(w32 == first);
+  }
+}
+
+void check_stop_and_divergence() {
+  Problem problem(50, 4, 3);
+  std::atomic<bool> flag{true};
+  Stop stop(&flag);
+  auto network = make_network<double>(problem, Route::blocked, 1e-3, Schedule(Order::cyclic, 3, make_key(1)));
+  CHECK(network.advance(10, 1, stop) == Status::interrupted);
+  CHECK(network.position() == 0);
+  for (const Route route : {Route::blocked, Route::fused}) {
+    auto wild = make_network<float>(problem, route, 50.0, Schedule(Order::cyclic, 3, make_key(1)));
+    Stop none;
+    CHECK(wild.advance(1000, 1, none) == Status::diverged);
+    for (Index i = 0; i < problem.n_features * wild.stride(); ++i) CHECK(std::isfinite(wild.w32()[i]));
+  }
+}
+
+}  // namespace
+
+int main() {
+  std::printf("instruction set: %s\n", kernels<double>().name);
+  for (const Index hidden : {1, 5, 8, 33}) {
+    for (const Index items : {1, 4, 9, 40, 150}) {
+      check_routes<double>(61, hidden, items, 1e-13);
+      check_routes<float>(61, hidden, items, 2e-5);
+    }
+  }
+  check_routes<double>(1, 3, 4, 1e-13);
+  check_routes<double>(1500, 7, 5, 1e-12);
+  check_threads();
+  check_stop_and_divergence();
+}

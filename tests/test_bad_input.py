@@ -1,0 +1,202 @@
+"""Every public argument against what it must refuse: one sentence that names it, before anything is allocated."""
+
+import tracemalloc
+
+import numpy as np
+import pylinear as pl
+import pytest
+from pylinear import theory
+from scipy import integrate  # noqa: F401 (loaded before allocations are counted)
+
+DATA = pl.Dataset(np.arange(12.0).reshape(3, 4))
+W21, W32 = np.full((2, 4), 0.1), np.full((3, 2), 0.1)
+HUGE = [2**31 * 10**6, 2**63, 2**64, 10**400]
+NOT_NUMBERS = ["3", None, [1, 2], 1j, object(), {}]
+NOT_INTEGERS = [*NOT_NUMBERS, 1.0, float("nan"), np.array([1, 2]), True]
+NOT_REALS = [*NOT_NUMBERS, float("nan"), float("inf"), -float("inf"), np.array([0.1, 0.2]), True, np.float32("nan")]
+
+
+def train(**changes):
+    return pl.train(**{"data": DATA, "hidden": 2, "rate": 0.01, "epochs": 2, "rng": 0, **changes})
+
+
+def simulation(**changes):
+    return pl.Simulation(**{"data": DATA, "w21": W21, "w32": W32, "rate": 0.01, **changes})
+
+
+def sample(**changes):
+    return pl.Tree((2, 2), 0.1).sample(**{"n_features": 10, "rng": 0, **changes})
+
+
+def advance(**changes):
+    return simulation().advance(**changes)
+
+
+# (call, argument, bad values); every value must be refused with the argument's name in the message.
+SCALARS = [
+    (lambda x: pl.Tree(x, 0.1), "branching", [*NOT_NUMBERS[:2], 3, (), (0,), (-1,), (2.0,), (True,), (2**63,), (2**11,) * 2]),
+    (lambda x: pl.Tree((2, 2), x), "flip", [1j, object(), {}, float("nan"), float("inf"), True, [True, 0.1], np.ones((2, 2)), "0.1", None, -0.1, 0.7, 1, (0.1,), (0.1,) * 3, (0.1, "x"), 10**400]),
+    (lambda x: sample(n_features=x), "n_features|features", [*NOT_INTEGERS, 0, -1, 2**38, *HUGE]),
+    (lambda x: sample(first=x), "first", [*NOT_INTEGERS, -1, *HUGE]),
+    (lambda x: sample(engine=x), "engine", ["cuda", None, 3]),
+    (lambda x: sample(dtype=x), "dtype", ["int16", None, 3, float]),
+    (lambda x: sample(threads=x), "threads", [0, -1, 2.0, "2", True, 10**6]),
+    (lambda x: sample(rng=x), "rng", [-1, 1.5, "0", [1, 2], True, np.random.RandomState(0)]),
+    (lambda x: pl.Tree((2, 2), 0.1).singular_values(x), "n_features", [*NOT_INTEGERS, 0, -1, *HUGE]),
+    (lambda x: pl.toy(x), "coding", ["ternary", None, 3]),
+    (lambda x: pl.read_table(x), "path", [None, 3, ["a"]]),
+    (lambda x: pl.read_table("x", delimiter=x), "delimiter", ["", ",,", None, 3]),
+    (lambda x: pl.Gaussian(x), "scale", [*NOT_REALS, 0, -1.0]),
+    (lambda x: pl.Balanced(x), "a0", [0.0, -1.0, [1.0, 0.0], "1", None, float("nan"), [[1.0]], 1j, []]),
+    (lambda x: pl.Decoupled(x, 1.0), "c", ["1", None, float("inf"), [[1.0]], 1j, []]),
+    (lambda x: theory.mode_strength(1.0, 1.0, x), "a0", [0.0, -1.0, "1", None, float("nan"), 1j, [0.1, 0.0]]),
+    (lambda x: theory.mode_strength(x, 1.0, 0.1), "t", [-1.0, "1", None, float("nan"), 1j, [[0.0], [-1.0]]]),
+    (lambda x: theory.mode_strength(1.0, x, 0.1), "s", [-1.0, "1", None, float("nan"), 1j]),
+    (lambda x: theory.mode_strength(1.0, 1.0, 0.1, x), "tau", [0.0, -1.0, "1", None, float("nan"), 1j]),
+    (lambda x: theory.learning_time(1.0, x), "eps", [0.0, -1.0, 0.7, "1", None, float("nan")]),
+    (lambda x: theory.learning_time(x, 0.1), "s", [0.0, -1.0, "1", None, float("nan")]),
+    (lambda x: theory.half_time(1.0, x), "a0", [0.0, -1.0, 0.7, "1", None, float("nan")]),
+    (lambda x: theory.half_time(x, 0.1), "s", [0.0, -1.0, "1", None, float("nan")]),
+    (lambda x: theory.transition_time(x), "s", [0.0, -1.0, "1", None, float("nan")]),
+    (lambda x: theory.shallow_strength(1.0, x), "s", ["1", None, float("nan"), 1j]),
+    (lambda x: theory.flow(x, W21, W32, DATA), "t", [1.0, [-1.0], [2.0, 1.0], [[1.0]], "1", None, [float("nan")]]),
+    (lambda x: theory.flow([1.0], W21, W32, DATA, x), "tau", [*NOT_REALS, 0.0, -1.0]),
+    (lambda x: theory.flow([1.0], W21, W32, DATA, rtol=x), "rtol", [*NOT_REALS, 0.0, 1.0]),
+]
+CORE_SCALARS = [
+    (lambda x: train(data=x), "data", [None, 3, np.ones((3, 4)), "toy"]),
+    (lambda x: train(hidden=x), "hidden", [*NOT_INTEGERS, 0, -1, 2**31, *HUGE]),
+    (lambda x: train(rate=x), "rate", [*NOT_REALS, 0, -0.1, 0.0, 1e-320, 10**400]),
+    (lambda x: train(epochs=x), "epochs", [*NOT_REALS, -1, 1e30, 2**64]),
+    (lambda x: train(runs=x), "runs", [*NOT_INTEGERS, 0, -1, 2**31, *HUGE]),
+    (lambda x: train(rng=x), "rng", [-1, 1.5, "0", [1, 2], True]),
+    (lambda x: train(record=x), "record", ["all", None, 0, -1, 2.0, True, [], [-1.0], [3.0], [2.0, 1.0], [[1.0]], [1j], 2**40]),
+    (lambda x: train(keep=x), "keep", ["hidden", None, 3, ["everything"], [3]]),
+    (lambda x: train(dtype=x), "dtype", ["float16", None, np.float64, 3]),
+    (lambda x: train(threads=x), "threads", [0, -1, 2.0, "2", True, 10**6]),
+    (lambda x: train(route=x), "route", ["shortest", None, 3]),
+    (lambda x: train(order=x), "order", ["random", None, 3, [], [4], [-1], [0.5], [[0]], [True], "cyclic "]),
+    (lambda x: train(init=x), "init", [None, 3, "gaussian", np.ones((2, 4)), (W21,), (W21, W32, W32)]),
+    (lambda x: train(init=(x, W32)), "w21", [W21.T, W21[:, :3], W21 * np.nan, W21 * 1j, "x", None, [[1], [1, 2]]]),
+    (lambda x: train(init=(W21, x)), "w32", [W32.T, W32[:2], W32 * np.inf, W32 * 1j, "x", None, W32[None]]),
+    (lambda x: train(init=pl.Decoupled(x, 1.0)), "c", [[1.0, 2.0], [1.0] * 4]),
+    (lambda x: simulation(data=x), "data", [None, 3, np.ones((3, 4))]),
+    (lambda x: simulation(w21=x), "w21", [W21.T, W21[0], W21 * np.nan, W21 * 1j, W21[:0], None, np.ma.array(W21)]),
+    (lambda x: simulation(w32=x), "w32", [W32.T, W32[0], W32 * np.inf, W32 * 1j, W32[:0], None, np.ma.array(W32)]),
+    (lambda x: simulation(w32=x, dtype="float32"), "w32", [W32 * 1e300]),
+    (lambda x: simulation(rate=x), "rate", [*NOT_REALS, 0, -0.1]),
+    (lambda x: simulation(rate=x, dtype="float32"), "rate", [1e-50, 1e50]),
+    (lambda x: simulation(order=x), "order", ["random", None, 3, [], [4], [-1]]),
+    (lambda x: simulation(rng=x), "rng", [-1, 1.5, "0"]),
+    (lambda x: simulation(dtype=x), "dtype", ["float16", None, 3]),
+    (lambda x: simulation(threads=x), "threads", [0, -1, 2.0, "2", True]),
+    (lambda x: advance(epochs=x), "epochs", [*(x for x in NOT_REALS if x is not None), -1, 1e30]),
+    (lambda x: advance(presentations=x), "presentations", [*(x for x in NOT_INTEGERS if x is not None), -1, *HUGE[1:]]),
+]
+ARRAYS = {
+    "nan": np.array([[1.0, np.nan]]),
+    "inf": np.array([[np.inf, 1.0]]),
+    "complex": np.ones((2, 2), complex),
+    "object": np.array([[1, None]], dtype=object),
+    "text": np.array([["a", "b"]]),
+    "dates": np.array([["2020-01-01"]], dtype="datetime64[D]"),
+    "structured": np.zeros((2, 2), dtype=[("x", float)]),
+    "masked": np.ma.array([[1.0, 2.0]], mask=[[True, False]]),
+    "ragged": [[1, 2], [3]],
+    "one-dimensional": np.ones(3),
+    "three-dimensional": np.ones((2, 2, 2)),
+    "no rows": np.ones((0, 3)),
+    "no columns": np.ones((3, 0)),
+    "scalar": 3.0,
+    "a string": "abc",
+    "None": None,
+    "an int beyond float64": [[10**400]],
+}
+
+
+def cells(table):
+    for call, name, values in table:
+        for i, value in enumerate(values):
+            yield pytest.param(call, name, value, id=f"{name.split('|')[0]}-{i}")
+
+
+def assert_refused(call, name, value):
+    tracemalloc.start()
+    try:
+        with pytest.raises((ValueError, TypeError, MemoryError), match=rf"(^|\b)({name})\b") as caught:
+            call(value)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    message = str(caught.value)
+    assert "\n" not in message
+    assert len(message) < 250
+    assert peak < 10e6
+
+
+@pytest.mark.parametrize(("call", "name", "value"), list(cells(SCALARS)))
+def test_refused(call, name, value):
+    assert_refused(call, name, value)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(("call", "name", "value"), list(cells(CORE_SCALARS)))
+def test_refused_by_training(call, name, value):
+    # A size may also be refused for the memory it would take, in a sentence that says what would.
+    assert_refused(call, f"{name}|runs with|hidden units", value)
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_arrays_refused_as_outputs(kind):
+    assert_refused(pl.Dataset, "outputs", ARRAYS[kind])
+
+
+@pytest.mark.parametrize("kind", [*ARRAYS, "zeros", "wrong items"])
+def test_arrays_refused_as_inputs(kind):
+    value = {**ARRAYS, "zeros": np.zeros((2, 4)), "wrong items": np.ones((2, 3))}[kind]
+    if value is None:
+        return
+    assert_refused(lambda x: pl.Dataset(np.ones((3, 4)), x), "inputs", value)
+
+
+@pytest.mark.parametrize("value", ["abcd", 3, ["a"] * 3, [1, 2, 3, 4], ["a", "", "b", "c"]])
+def test_names_refused(value):
+    assert_refused(lambda x: pl.Dataset(np.ones((3, 4)), items=x), "items", value)
+    assert_refused(lambda x: pl.Dataset(np.ones((4, 3)), features=x), "features", value)
+
+
+def test_features_of_one_name_refused():
+    assert_refused(lambda x: pl.Dataset(np.ones((3, 4)), features=x), "features", ["a", "b", "a"])
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    "weights", [W32.astype(">f8"), np.asfortranarray(W32), np.repeat(W32, 2, axis=0)[::2], W32.astype(np.float32)]
+)
+def test_weights_in_any_layout_are_taken(weights):
+    frozen = weights.copy()
+    frozen.flags.writeable = False
+    for given in (weights, frozen, weights.tolist()):
+        sim = simulation(w32=given, order="cyclic")
+        sim.advance(epochs=3)
+        reference = simulation(w32=np.array(weights, float), order="cyclic")
+        reference.advance(epochs=3)
+        np.testing.assert_array_equal(sim.w32, reference.w32)
+
+
+@pytest.mark.core
+def test_overlapping_arrays_are_taken_apart():
+    shared = np.full(64, 0.1)
+    w21, w32 = shared[:8].reshape(2, 4), shared[4:10].reshape(3, 2)
+    sim = simulation(w21=w21, w32=w32)
+    sim.advance(epochs=5)
+    assert (shared == 0.1).all()
+
+
+@pytest.mark.core
+def test_too_large_a_run_is_refused_before_it_is_allocated():
+    for changes in ({"hidden": 2**36}, {"runs": 2**31, "hidden": 2**10}, {"keep": ["weights"], "hidden": 10**8}):
+        with pytest.raises(MemoryError, match=r"would take [\d.]+ GB; [\d.]+ GB are available"):
+            train(**changes)
+    with pytest.raises(MemoryError, match=r"features of 4 items would take"):
+        sample(n_features=2**40)

@@ -1,0 +1,44 @@
+"""Examples in docstrings and in the README run, and say what they print."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pylinear
+import pytest
+
+MODULES = [
+    f"pylinear.{module.name}"
+    for module in pkgutil.iter_modules(pylinear.__path__)
+    if module.name not in {"_core", "__main__"}
+]
+README = Path(__file__).parent.parent / "README.md"
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_in_docstrings(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_every_public_function_and_class_has_an_example_or_attributes():
+    for name in pylinear.__all__:
+        thing = getattr(pylinear, name)
+        if inspect.ismodule(thing) or issubclass(type(thing), type) and issubclass(thing, BaseException | Warning):
+            continue
+        text = inspect.getdoc(thing)
+        assert "Examples\n" in text or "Attributes\n" in text or "Parameters\n" in text, name
+
+
+@pytest.mark.core
+def test_python_in_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "animals.csv").write_text("item,can fly,can swim\nRobin,1,0\nSalmon,0,1\nDuck,1,1\n")
+    namespace = {}
+    blocks = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert blocks
+    for block in blocks:
+        exec(block, namespace)

@@ -1,0 +1,71 @@
+import numpy as np
+import pylinear as pl
+import pytest
+from pylinear import _engine
+
+
+@pytest.fixture
+def no_core(monkeypatch):
+    monkeypatch.setattr(_engine, "_core", None)
+    _engine._warn_fallback.cache_clear()
+
+
+def test_without_the_core_everything_but_training_works(no_core):
+    tree = pl.Tree((2, 2), 0.1)
+    with pytest.warns(RuntimeWarning, match="sampling with numba"):
+        data = tree.sample(100, rng=0)
+    assert data.engine == "numba"
+    # Warned once, not at every call.
+    tree.sample(100, rng=0)
+    assert data.modes.s.size == 4
+    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=np.random.default_rng(0))
+    pl.theory.flow([1.0], w21, w32, data)
+    assert pl.info()["engines"] == ("numba",)
+    assert pl.info()["instruction_set"] is None
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: pl.train(pl.toy(), hidden=2, rate=0.1, epochs=1),
+        lambda: pl.Simulation(pl.toy(), np.ones((2, 4)), np.ones((5, 2)), rate=0.1),
+        lambda: pl.Tree((2,), 0.1).sample(5, engine="native"),
+    ],
+    ids=["train", "Simulation", "sample"],
+)
+def test_without_the_core_training_names_the_fix(no_core, call):
+    with pytest.raises(pl.EngineMissingError, match=r"install a C\+\+20 compiler .* and then install pylinear again"):
+        call()
+
+
+@pytest.mark.core
+def test_info_names_the_engines():
+    info = pl.info()
+    assert info["engines"] == ("native", "numba")
+    assert info["instruction_set"] in {"baseline", "avx2", "avx512"}
+    assert info["threads"] >= 1
+
+
+@pytest.mark.core
+def test_the_core_knows_the_version_of_the_package():
+    assert _engine.core().version == pl.info()["version"]
+
+
+@pytest.mark.core
+def test_the_core_refuses_shapes_that_disagree():
+    core = _engine.core()
+    ok = {
+        "outputs": np.ones((3, 2)),
+        "inputs": None,
+        "input_squares": np.ones(2),
+        "synthesizers": np.ones((3, 1)),
+        "coefficients": np.ones((2, 1)),
+    }
+    core.TrainingSet64(**ok)
+    for name, wrong in (("input_squares", np.ones(3)), ("synthesizers", np.ones((2, 1))), ("inputs", np.ones((3, 3)))):
+        with pytest.raises(ValueError, match=name):
+            core.TrainingSet64(**{**ok, name: wrong})
+    with pytest.raises(TypeError):
+        core.TrainingSet64(**{**ok, "outputs": np.ones((3, 2), np.float32)})
+    with pytest.raises(ValueError, match="out"):
+        core.sample([2], [2**63], key=0, first=0, out=np.ones((4, 3)), threads=1)
