@@ -55,7 +55,7 @@ pure:
 
 bench: $(VENV)
 	$(BIN)/pip install --quiet ".[test]"
-	$(BIN)/pytest benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds --benchmark-sort=fullname
+	$(BIN)/pytest benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name --benchmark-group-by=group
 
 $(VENV):
 	$(PYTHON) -m venv $(VENV)

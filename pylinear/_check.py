@@ -80,8 +80,9 @@ def array(
         raise ValueError(f"{name} must be an array of shape {wanted}; got rows of unequal length") from None
     if raw.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; got dtype {raw.dtype}")
-    fits = shape is None or raw.ndim == len(shape) and all(
-        have >= 1 if want is None else have == want for have, want in zip(raw.shape, shape, strict=True)
+    fits = shape is None or (
+        raw.ndim == len(shape)
+        and all(have >= 1 if want is None else have == want for have, want in zip(raw.shape, shape, strict=True))
     )
     if not fits:
         raise ValueError(f"{name} must be an array of shape {wanted}; got shape {raw.shape}")

@@ -1,6 +1,7 @@
 import os
 
 import pytest
+
 from pylinear import _engine
 
 

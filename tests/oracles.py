@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from pylinear._random import Use, philox_key
 
 MASK = 0xFFFFFFFF

@@ -3,10 +3,11 @@
 import tracemalloc
 
 import numpy as np
-import pylinear as pl
 import pytest
-from pylinear import theory
 from scipy import integrate  # noqa: F401 (loaded before allocations are counted)
+
+import pylinear as pl
+from pylinear import theory
 
 DATA = pl.Dataset(np.arange(12.0).reshape(3, 4))
 W21, W32 = np.full((2, 4), 0.1), np.full((3, 2), 0.1)
@@ -34,8 +35,34 @@ def advance(**changes):
 
 # (call, argument, bad values); every value must be refused with the argument's name in the message.
 SCALARS = [
-    (lambda x: pl.Tree(x, 0.1), "branching", [*NOT_NUMBERS[:2], 3, (), (0,), (-1,), (2.0,), (True,), (2**63,), (2**11,) * 2]),
-    (lambda x: pl.Tree((2, 2), x), "flip", [1j, object(), {}, float("nan"), float("inf"), True, [True, 0.1], np.ones((2, 2)), "0.1", None, -0.1, 0.7, 1, (0.1,), (0.1,) * 3, (0.1, "x"), 10**400]),
+    (
+        lambda x: pl.Tree(x, 0.1),
+        "branching",
+        [*NOT_NUMBERS[:2], 3, (), (0,), (-1,), (2.0,), (True,), (2**63,), (2**11,) * 2],
+    ),
+    (
+        lambda x: pl.Tree((2, 2), x),
+        "flip",
+        [
+            1j,
+            object(),
+            {},
+            float("nan"),
+            float("inf"),
+            True,
+            [True, 0.1],
+            np.ones((2, 2)),
+            "0.1",
+            None,
+            -0.1,
+            0.7,
+            1,
+            (0.1,),
+            (0.1,) * 3,
+            (0.1, "x"),
+            10**400,
+        ],
+    ),
     (lambda x: sample(n_features=x), "n_features|features", [*NOT_INTEGERS, 0, -1, 2**38, *HUGE]),
     (lambda x: sample(first=x), "first", [*NOT_INTEGERS, -1, *HUGE]),
     (lambda x: sample(engine=x), "engine", ["cuda", None, 3]),
@@ -70,7 +97,11 @@ CORE_SCALARS = [
     (lambda x: train(epochs=x), "epochs", [*NOT_REALS, -1, 1e30, 2**64]),
     (lambda x: train(runs=x), "runs", [*NOT_INTEGERS, 0, -1, 2**31, *HUGE]),
     (lambda x: train(rng=x), "rng", [-1, 1.5, "0", [1, 2], True]),
-    (lambda x: train(record=x), "record", ["all", None, 0, -1, 2.0, True, [], [-1.0], [3.0], [2.0, 1.0], [[1.0]], [1j], 2**40]),
+    (
+        lambda x: train(record=x),
+        "record",
+        ["all", None, 0, -1, 2.0, True, [], [-1.0], [3.0], [2.0, 1.0], [[1.0]], [1j], 2**40],
+    ),
     (lambda x: train(keep=x), "keep", ["hidden", None, 3, ["everything"], [3]]),
     (lambda x: train(dtype=x), "dtype", ["float16", None, np.float64, 3]),
     (lambda x: train(threads=x), "threads", [0, -1, 2.0, "2", True, 10**6]),

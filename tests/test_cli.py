@@ -3,8 +3,9 @@ import subprocess
 import sys
 
 import numpy as np
-import pylinear as pl
 import pytest
+
+import pylinear as pl
 from pylinear import _cli, _demo, _engine
 
 
@@ -63,7 +64,9 @@ def test_demo_without_the_core_names_the_fix(tmp_path, capsys, monkeypatch):
 def test_info(capsys):
     assert _cli.main(["info"]) == 0
     assert "engines: " in capsys.readouterr().out
-    assert pl.info()["version"] in subprocess.check_output([sys.executable, "-P", "-m", "pylinear", "--version"], text=True)
+    assert pl.info()["version"] in subprocess.check_output(
+        [sys.executable, "-P", "-m", "pylinear", "--version"], text=True
+    )
 
 
 def test_unknown_commands_are_refused(capsys):

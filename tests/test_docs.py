@@ -7,8 +7,9 @@ import pkgutil
 import re
 from pathlib import Path
 
-import pylinear
 import pytest
+
+import pylinear
 
 MODULES = [
     f"pylinear.{module.name}"
@@ -27,7 +28,7 @@ def test_examples_in_docstrings(name):
 def test_every_public_function_and_class_has_an_example_or_attributes():
     for name in pylinear.__all__:
         thing = getattr(pylinear, name)
-        if inspect.ismodule(thing) or issubclass(type(thing), type) and issubclass(thing, BaseException | Warning):
+        if inspect.ismodule(thing) or (issubclass(type(thing), type) and issubclass(thing, BaseException | Warning)):
             continue
         text = inspect.getdoc(thing)
         assert "Examples\n" in text or "Attributes\n" in text or "Parameters\n" in text, name

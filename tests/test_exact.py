@@ -1,11 +1,12 @@
 """Blocked, fused and the naive loop give one trajectory."""
 
 import numpy as np
-import pylinear as pl
 import pytest
-from baselines import naive, sequential
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+import pylinear as pl
+from baselines import naive, sequential
 from oracles import presented, relative
 
 pytestmark = pytest.mark.core

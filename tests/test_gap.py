@@ -1,6 +1,7 @@
 import numpy as np
-import pylinear as pl
 import pytest
+
+import pylinear as pl
 from pylinear import theory
 from pylinear._reduction import reduce_outputs
 
@@ -56,9 +57,10 @@ def test_balanced_decoupled_weights_leave_only_the_finite_rate(data):
 
 def test_unbalanced_weights_show_in_their_own_column(data):
     causes = gap_at(data, 0.05, init=pl.Decoupled(1.0, 1e-4), runs=1).by_cause()
-    assert causes["balance, coupling"].max() > 5 * gap_at(data, 0.05, init=pl.Balanced(0.01), runs=1).by_cause()[
-        "balance, coupling"
-    ].max()
+    assert (
+        causes["balance, coupling"].max()
+        > 5 * gap_at(data, 0.05, init=pl.Balanced(0.01), runs=1).by_cause()["balance, coupling"].max()
+    )
 
 
 def test_wide_networks_follow_the_effective_strength_more_closely(data):

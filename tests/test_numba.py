@@ -1,8 +1,9 @@
 """Philox against the published vectors of its authors, in every implementation."""
 
 import numpy as np
-import oracles
 import pytest
+
+import oracles
 from pylinear import _engine, _numba
 
 # kat_vectors of the Random123 distribution: counter, key, result of philox4x32-10.

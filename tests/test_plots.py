@@ -1,10 +1,12 @@
 import matplotlib as mpl
 import numpy as np
-import pylinear as pl
 import pytest
+
+import pylinear as pl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+
 from pylinear import plots
 
 pytestmark = pytest.mark.core

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from pylinear._random import Use, generator, philox_key, seed_of
 
 

@@ -3,8 +3,9 @@
 import hashlib
 
 import numpy as np
-import pylinear as pl
 import pytest
+
+import pylinear as pl
 
 # SHA-256 of the first 1,000,000 features as int8, in C order. They may never change.
 GOLDEN = {

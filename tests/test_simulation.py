@@ -1,6 +1,7 @@
 import numpy as np
-import pylinear as pl
 import pytest
+
+import pylinear as pl
 from baselines import naive
 from oracles import presented, relative
 

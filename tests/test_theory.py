@@ -1,9 +1,10 @@
 import numpy as np
-import pylinear as pl
 import pytest
-from pylinear import theory
 from scipy.integrate import quad, solve_ivp
 from scipy.optimize import brentq
+
+import pylinear as pl
+from pylinear import theory
 
 
 def integrated(s, a0, t, tau):

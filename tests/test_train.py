@@ -5,8 +5,9 @@ import threading
 import time
 
 import numpy as np
-import pylinear as pl
 import pytest
+
+import pylinear as pl
 
 pytestmark = pytest.mark.core
 

@@ -2,8 +2,9 @@ from functools import reduce
 from itertools import product
 
 import numpy as np
-import pylinear as pl
 import pytest
+
+import pylinear as pl
 
 TREES = [
     ((2, 2), 0.1),
