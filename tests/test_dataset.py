@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -95,7 +97,7 @@ def test_object_analyzers_of_a_sample_approach_the_trees():
         distances.append(
             max(
                 np.linalg.norm(projector(v[:, a:b]) - projector(tree.object_analyzers[:, a:b]))
-                for a, b in zip(ends[:-1], ends[1:], strict=True)
+                for a, b in pairwise(ends)
             )
         )
     # They fall like N**-0.5: by ten, give or take a factor of two.
