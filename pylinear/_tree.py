@@ -132,7 +132,7 @@ class Tree:
         Examples
         --------
         >>> Tree((3, 2), flip=(0.2, 0.05)).singular_values(1000).round(2).tolist()
-        [52.85, 40.06, 13.78]
+        [54.56, 35.03, 13.78]
         """
         n_features = _check.integer("n_features", n_features)
         terms = np.diff(self._correlations, prepend=0.0) / self._nodes
