@@ -72,8 +72,10 @@ class Gap:
         }
 
     def _largest(self, one: Floats, other: Floats) -> Floats:
+        with np.errstate(invalid="ignore", over="ignore"):
+            difference = np.abs(one - other) / self.s
         # Records after a run has stopped are NaN; a run that never began has no others.
-        return np.asarray(np.nan_to_num(np.abs(one - other)).max(axis=(0, 1)) / self.s)
+        return np.asarray(np.where(np.isnan(difference), 0.0, difference).max(axis=(0, 1)))
 
     def __str__(self) -> str:
         against, causes = self.against(), self.by_cause()
@@ -88,7 +90,7 @@ class Gap:
             f"{'mode':>4} {'s':>8}  " + "  ".join(f"{name:>{w}}" for (name, _), w in zip(columns, widths, strict=True)),
         ]
         for mode, s in enumerate(self.s):
-            cells = "  ".join(f"{values[mode]:>{w}.4f}" for (_, values), w in zip(columns, widths, strict=True))
+            cells = "  ".join(f"{_cell(values[mode]):>{w}}" for (_, values), w in zip(columns, widths, strict=True))
             lines.append(f"{mode + 1:>4} {s:>8.2f}  {cells}")
         stopped = len(run.status) - run.status.count("ok")
         if stopped:
@@ -97,6 +99,10 @@ class Gap:
 
     def __repr__(self) -> str:
         return f"Gap({self.run!r})"
+
+
+def _cell(value: float) -> str:
+    return f"{value:.4f}" if value < 1000 else f"{value:.1e}"
 
 
 def gap(run: Run) -> Gap:
@@ -117,6 +123,11 @@ def gap(run: Run) -> Gap:
     AssumptionWarning
         If the inputs are not orthogonal with equal lengths, which (10) assumes; the flow does not.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If `run` is not a Run, or its data has no mode to learn.
+
     Examples
     --------
     >>> import pylinear as pl
@@ -129,6 +140,8 @@ def gap(run: Run) -> Gap:
     modes = run.data.modes
     kappa = _input_square(run)
     used = modes.s > modes.s[0] * 1e-12
+    if not used.any():
+        raise ValueError("run must be on data with a mode to learn; all association strengths are 0")
     s, tau = modes.s[used] / kappa, 1 / (run.rate * kappa)
     t = run.epochs
     strengths = run.initial_strengths[:, used]

@@ -9,7 +9,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     """Return the four 32-bit words of Philox4x32-10; all arguments are uint64 that hold 32 bits."""
     for _ in range(10):
@@ -21,7 +21,7 @@ def philox(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     return c0, c1, c2, c3
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def _bernoulli_word(k0, k1, block, node, threshold):  # type: ignore[no-untyped-def]
     below = np.uint64(0)
     undecided = ~np.uint64(0)
@@ -44,7 +44,7 @@ def _bernoulli_word(k0, k1, block, node, threshold):  # type: ignore[no-untyped-
     return below
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True)
 def sample(branching, threshold, key, first, out):  # type: ignore[no-untyped-def]
     """Fill `out` (n, n_leaves) with features first .. first + n - 1; see csrc/core/sampler.hpp."""
     k0 = key & _LOW

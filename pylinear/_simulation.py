@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any, Literal
 
 import numpy as np
@@ -67,9 +68,8 @@ def network_bytes(data: Dataset, hidden: int, dtype: str) -> int:
 
 def lesson_bytes(data: Dataset, dtype: str) -> int:
     """Return the bytes of the arrays that all networks on one dataset share."""
-    entries = data.n_features * 2 * data.n_items
-    # The decomposition works on float64; float32 outputs and synthesizers are copies of their own.
-    return entries * (8 if dtype == "float64" else 12)
+    # The decomposition holds three float64 arrays of the outputs' size; float32 ones are copies of their own.
+    return data.n_features * data.n_items * (24 if dtype == "float64" else 32)
 
 
 def check_rate(rate: object, dtype: str) -> float:
@@ -167,6 +167,8 @@ class Simulation:
         self.status = "ok"
         self._lesson = _engine.Lesson(data, self.dtype, self.route)
         self._network = self._lesson.network(self._start, upper, self.rate, self.order, philox_key(self.rng, Use.ORDER))
+        # The core trains without the interpreter's lock, so that another thread could come in between.
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         shape = f"{self.data.n_inputs}-{self.hidden_units}-{self.data.n_features}"
@@ -191,11 +193,13 @@ class Simulation:
             count = _check.integer("presentations", presentations, 0, MOST_PRESENTATIONS)
         else:
             count = check_epochs("epochs", epochs, self.data.n_items)
-        if self.status == "ok":
-            self._record(self.presentations + count)
+        self._record(count if self.status == "ok" else 0)
 
-    def _record(self, until: int, **into: NDArray[Any]) -> None:
-        _, status = self._network.record([until], threads=self.threads, stop=_engine.core().StopFlag(), **into)
+    def _record(self, count: int = 0, **into: NDArray[Any]) -> None:
+        """Train for `count` presentations, then record into the arrays given."""
+        with self._lock:
+            until = self._network.position + count
+            _, status = self._network.record([until], threads=self.threads, stop=_engine.core().StopFlag(), **into)
         if status == "diverged":
             self.status = "diverged"
 
@@ -212,18 +216,21 @@ class Simulation:
     @property
     def w21(self) -> NDArray[Any]:
         """Input-to-hidden weights, (N2, N1), a copy."""
-        return self._lesson.w21(self._network.lower(), self._start)
+        with self._lock:
+            lower = self._network.lower()
+        return self._lesson.w21(lower, self._start)
 
     @property
     def w32(self) -> NDArray[Any]:
         """Hidden-to-output weights, (N3, N2), a copy."""
-        return np.asarray(self._network.w32())
+        with self._lock:
+            return np.asarray(self._network.w32())
 
     @property
     def hidden(self) -> NDArray[Any]:
         """Hidden representations, (N2, P): column p is W21 x_p."""
         out = np.empty((1, self.data.n_items, self.hidden_units), dtype=self.dtype)
-        self._record(self.presentations, hidden=out)
+        self._record(hidden=out)
         return np.asarray(out[0].T)
 
     @property
@@ -238,5 +245,5 @@ class Simulation:
 
     def _observe(self) -> tuple[Floats, np.float64]:
         strengths, loss = np.empty((1, self.data.modes.s.size)), np.empty(1)
-        self._record(self.presentations, mode_strengths=strengths, loss=loss)
+        self._record(mode_strengths=strengths, loss=loss)
         return strengths[0], loss[0]

@@ -110,8 +110,8 @@ def test_orthogonal_inputs_of_another_length_need_no_warning():
 
 def test_runs_that_stopped_early_are_told_of(data):
     run = pl.train(data, hidden=4, rate=0.5, epochs=100, rng=0, init=pl.Gaussian(0.1), record=101)
-    with np.errstate(over="ignore", invalid="ignore"):
-        text = str(pl.gap(run))
+    text = str(pl.gap(run))
+    assert max(map(len, text.splitlines())) < 150
     assert "1 of the runs stopped early: diverged." in text
 
 
@@ -137,6 +137,12 @@ def test_the_output_reduction_is_exact(data):
     # Nothing to gain: left as it is.
     tiny = pl.toy()
     assert reduce_outputs(tiny, np.zeros((5, 9)), tiny.modes.u).data is tiny
+
+
+def test_data_without_a_mode_has_no_gap():
+    run = pl.train(pl.Dataset(np.zeros((3, 2))), hidden=2, rate=0.1, epochs=5, rng=0)
+    with pytest.raises(ValueError, match="all association strengths are 0"):
+        pl.gap(run)
 
 
 def test_only_runs_have_a_gap():

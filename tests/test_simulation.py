@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,26 @@ def test_rate_changes_the_result_and_the_seed_is_recorded(data, weights):
     faster.advance(epochs=5)
     np.testing.assert_array_equal(one.w32, same.w32)
     assert (one.w32 != faster.w32).any()
+
+
+def test_threads_may_share_a_simulation():
+    data = pl.Tree((2, 2), 0.1).sample(2_000, rng=0)
+    weights = pl.Gaussian(0.01).draw(data, 8, np.random.default_rng(0))
+    shared = pl.Simulation(data, *weights, rate=1e-4, rng=0)
+
+    def work():
+        for _ in range(20):
+            shared.advance(presentations=7)
+            assert np.isfinite(shared.loss)
+            assert np.isfinite(shared.w21).all()
+
+    with ThreadPoolExecutor(4) as pool:
+        for task in [pool.submit(work) for _ in range(4)]:
+            task.result()
+    alone = pl.Simulation(data, *weights, rate=1e-4, rng=0)
+    alone.advance(presentations=4 * 20 * 7)
+    assert shared.presentations == alone.presentations
+    np.testing.assert_array_equal(shared.w32, alone.w32)
 
 
 def test_representation(data, weights):
