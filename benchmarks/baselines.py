@@ -18,18 +18,6 @@ def naive(data, w21, w32, rate, items):
     return w21, w32
 
 
-def sequential(data, w21, w32, rate, items):
-    """The mistake of updating W21 from the W32 that has just been updated."""
-    w21, w32 = w21.copy(), w32.copy()
-    for item in items:
-        x = data.inputs[:, item]
-        h = w21 @ x
-        delta = data.outputs[:, item] - w32 @ h
-        w32 += rate * np.outer(delta, h)
-        w21 += rate * np.outer(w32.T @ delta, x)
-    return w21, w32
-
-
 def diffusion(branching, flip, n_features, rng):
     """Return (n_features, P) features of +1 and -1 from a regular tree, level by level in numpy."""
     values = rng.choice([-1, 1], size=(n_features, 1))

@@ -6,8 +6,9 @@ from pylinear._engine import EngineMissingError
 from pylinear._gap import AssumptionWarning, Gap, gap
 from pylinear._info import info
 from pylinear._initial import Balanced, Decoupled, Gaussian, Weights
+from pylinear._run import Run, TrainingInterrupted
 from pylinear._simulation import Simulation
-from pylinear._train import Run, TrainingInterrupted, train
+from pylinear._train import train
 from pylinear._tree import Tree
 
 __all__ = [

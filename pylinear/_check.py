@@ -11,10 +11,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pylinear import _memory
+
 Floats = NDArray[np.float64]
 DTypeName = Literal["float64", "float32"]
 
-# The core counts in 64-bit words; a product of two sizes under this bound cannot overflow one.
+# No single size may exceed this; products of sizes are taken in Python's integers, and refused as memory.
 LARGEST_SIZE = 2**40
 
 
@@ -86,7 +88,7 @@ def array(
     )
     if not fits:
         raise ValueError(f"{name} must be an array of shape {wanted}; got shape {raw.shape}")
-    memory(f"a copy of {name}", raw.size * np.dtype(dtype).itemsize)
+    _memory.require(f"a copy of {name}", raw.size * np.dtype(dtype).itemsize)
     with np.errstate(over="ignore"):
         out: NDArray[Any] = np.array(raw, dtype=dtype, order="C", copy=True if copy else None)
     finite = np.isfinite(out)
@@ -128,22 +130,3 @@ def threads(value: object) -> int:
     if value is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return integer("threads", value, 1, 1024)
-
-
-def available_memory() -> int:
-    """Return the bytes that can be allocated without swapping, as far as the system tells."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return LARGEST_SIZE
-
-
-def memory(what: str, n_bytes: int) -> None:
-    """Raise MemoryError, naming the estimate, if `n_bytes` are not there."""
-    # Small requests are not worth a look at the system.
-    if n_bytes > 2**26 and n_bytes > (free := available_memory()):
-        raise MemoryError(f"{what} would take {n_bytes / 1e9:.1f} GB; {free / 1e9:.1f} GB are available")

@@ -39,10 +39,9 @@ def _demo(folder: Path) -> int:
     from pylinear._demo import run_demo
 
     began = time.perf_counter()
-    result = run_demo(folder, lambda line: print(line, file=sys.stderr))
+    result, written = run_demo(folder, lambda line: print(line, file=sys.stderr))
     print(result)
-    written = ", ".join(sorted(path.name for path in folder.iterdir() if path.stem in ("figure3", "gap")))
-    print(f"Wrote {written} to {folder}/ in {time.perf_counter() - began:.1f} s.", file=sys.stderr)
+    print(f"Wrote {', '.join(written)} to {folder}/ in {time.perf_counter() - began:.1f} s.", file=sys.stderr)
     return 0
 
 

@@ -16,11 +16,16 @@ class TrainingSet64:
     def __init__(self, outputs: numpy.typing.NDArray[numpy.float64], inputs: numpy.typing.NDArray[numpy.float64] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float64], coefficients: numpy.typing.NDArray[numpy.float64]) -> None:
         ...
 class Network64:
-    def __init__(self, data: TrainingSet64, route: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64]) -> None:
+    @staticmethod
+    def bytes(route: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> float:
+        """
+        Bytes that a network of these sizes takes at the most.
+        """
+    def __init__(self, data: TrainingSet64, route: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64]) -> None:
         ...
     def lower(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
-    def record(self, presentations: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float64] | None = None, lower: numpy.typing.NDArray[numpy.float64] | None = None, w32: numpy.typing.NDArray[numpy.float64] | None = None) -> tuple[int, str]:
+    def record(self, presentations: numpy.typing.NDArray[numpy.int64], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float64] | None = None, lower: numpy.typing.NDArray[numpy.float64] | None = None, w32: numpy.typing.NDArray[numpy.float64] | None = None) -> tuple[int, str]:
         """
         Advance to each presentation in turn and write what is asked for into row t of the arrays given.
         """
@@ -33,11 +38,16 @@ class TrainingSet32:
     def __init__(self, outputs: numpy.typing.NDArray[numpy.float32], inputs: numpy.typing.NDArray[numpy.float32] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float32], coefficients: numpy.typing.NDArray[numpy.float64]) -> None:
         ...
 class Network32:
-    def __init__(self, data: TrainingSet32, route: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32]) -> None:
+    @staticmethod
+    def bytes(route: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> float:
+        """
+        Bytes that a network of these sizes takes at the most.
+        """
+    def __init__(self, data: TrainingSet32, route: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32]) -> None:
         ...
     def lower(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
-    def record(self, presentations: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float32] | None = None, lower: numpy.typing.NDArray[numpy.float32] | None = None, w32: numpy.typing.NDArray[numpy.float32] | None = None) -> tuple[int, str]:
+    def record(self, presentations: numpy.typing.NDArray[numpy.int64], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float32] | None = None, lower: numpy.typing.NDArray[numpy.float32] | None = None, w32: numpy.typing.NDArray[numpy.float32] | None = None) -> tuple[int, str]:
         """
         Advance to each presentation in turn and write what is asked for into row t of the arrays given.
         """

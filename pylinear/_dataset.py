@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pylinear import _check
+from pylinear import _check, _memory
 from pylinear._check import Floats
 
 # Singular values closer than this, relative to the largest, count as one: their vectors are known as a subspace only.
 _DEGENERATE = 1e-9
-# Inputs count as orthogonal when no scalar product of two exceeds this part of the largest square.
+# Inputs count as orthogonal when the cosine between no two of them exceeds this.
 _ORTHOGONAL = 1e-14
 
 
@@ -99,8 +99,7 @@ class Dataset:
             given = _check.array("inputs", inputs, (None, self.n_items))
             if not given.any():
                 raise ValueError("inputs must not all be zero")
-            given.flags.writeable = False
-            self.inputs = given
+            self.inputs = frozen(given)
             self.one_hot = False
         if items is not None:
             self.items = _distinct(_check.names("items", items, self.n_items))
@@ -111,8 +110,7 @@ class Dataset:
                 raise ValueError(f"features must have different names; got {twice!r} more than once")
 
     def _own(self, outputs: NDArray[Any]) -> None:
-        outputs.flags.writeable = False
-        self.outputs = outputs
+        self.outputs = frozen(outputs)
         self.n_features: int = outputs.shape[0]
         self.n_items: int = outputs.shape[1]
         self.one_hot = True
@@ -134,7 +132,8 @@ class Dataset:
     @cached_property
     def inputs(self) -> Floats:
         """Input vectors, (N1, P): column p belongs to item p."""
-        return np.eye(self.n_items)
+        _memory.require("the one-hot inputs", 8 * self.n_items**2)
+        return frozen(np.eye(self.n_items))
 
     @cached_property
     def items(self) -> tuple[str, ...]:
@@ -155,37 +154,55 @@ class Dataset:
     def sigma_yx(self) -> Floats:
         """Input-output correlations, (N3, N1): the sum over items of y x^T, the paper's (1)."""
         outputs = self.outputs.astype(np.float64, copy=False)
-        return outputs if self.one_hot else outputs @ self.inputs.T
+        return frozen(outputs if self.one_hot else outputs @ self.inputs.T)
 
     @cached_property
     def sigma_xx(self) -> Floats:
         """Input correlations, (N1, N1): the sum over items of x x^T; the identity for one-hot inputs."""
-        return self.inputs @ self.inputs.T
+        return frozen(self.inputs @ self.inputs.T)
 
     @cached_property
     def orthogonal(self) -> bool:
         """Whether the inputs of any two items are orthogonal, to roundoff."""
         if self.one_hot:
             return True
-        overlaps = self.inputs.T @ self.inputs
-        largest = overlaps.diagonal().max()
-        return bool(np.abs(overlaps - np.diag(overlaps.diagonal())).max() <= _ORTHOGONAL * largest)
+        # Each scaled by its largest entry first, so that no square overflows or vanishes.
+        largest = np.abs(self.inputs).max(axis=0)
+        directions = self.inputs[:, largest > 0] / largest[largest > 0]
+        directions /= np.linalg.norm(directions, axis=0)
+        if directions.shape[1] > directions.shape[0]:
+            return False
+        cosines = directions.T @ directions
+        np.fill_diagonal(cosines, 0.0)
+        return bool(np.abs(cosines).max() <= _ORTHOGONAL)
 
     @cached_property
     def modes(self) -> Modes:
         """The decomposition of `sigma_yx` into modes, computed without forming it."""
         outputs = self.outputs.astype(np.float64, copy=False)
+        rank = min(self.outputs.shape)
+        _memory.require("the decomposition into modes", 8 * (3 * outputs.size + 2 * rank * self.n_items))
         # outputs = q_y r_y and inputs = q_x r_x, so that only the small r_y r_x^T is decomposed.
-        q_y, r_y = np.linalg.qr(outputs)
-        if self.one_hot:
-            q_x, core = np.eye(self.n_items), r_y
-        else:
+        q_y, core = np.linalg.qr(outputs)
+        q_x = None
+        if not self.one_hot:
             left, strengths, right = np.linalg.svd(self.inputs, full_matrices=False)
             rank = int(np.sum(strengths > strengths[0] * max(self.inputs.shape) * np.finfo(float).eps))
             q_x = left[:, :rank]
-            core = r_y @ (strengths[:rank, None] * right[:rank]).T
+            core = core @ (strengths[:rank, None] * right[:rank]).T
+        too_large = "outputs and inputs must be small enough that their correlations and modes do not overflow"
+        if not np.isfinite(core).all():
+            raise ValueError(too_large)
         u, s, vt = np.linalg.svd(core, full_matrices=False)
-        return _fix_conventions(q_y @ u, s, q_x @ vt.T)
+        if not np.isfinite(s).all():
+            raise ValueError(too_large)
+        return _fix_conventions(q_y @ u, s, vt.T.copy() if q_x is None else q_x @ vt.T)
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """Return `array`, from now on read-only: results are shared, and what follows from them is cached."""
+    array.flags.writeable = False
+    return array
 
 
 def _fix_conventions(u: Floats, s: Floats, v: Floats) -> Modes:
@@ -203,9 +220,7 @@ def _fix_conventions(u: Floats, s: Floats, v: Floats) -> Modes:
     first = np.argmax(size > size.max(axis=0) * (1 - 1e-6), axis=0)
     signs = np.where(v[first, np.arange(v.shape[1])] < 0, -1.0, 1.0)
     u, v = u * signs, v * signs
-    for part in (u, s, v):
-        part.flags.writeable = False
-    return Modes(u=u, s=s, v=v, blocks=blocks)
+    return Modes(u=frozen(u), s=frozen(s), v=frozen(v), blocks=blocks)
 
 
 def _basis_of_rows(rows: Floats) -> Floats:
@@ -296,25 +311,28 @@ def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
     """
     if not isinstance(path, str | PathLike):
         raise TypeError(f"path must be a path; got {_check.show(path)}")
-    if not isinstance(delimiter, str) or len(delimiter) != 1:
-        raise ValueError(f"delimiter must be one character; got {_check.show(delimiter)}")
+    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
+        raise ValueError(f"delimiter must be one character that is no quote or line end; got {_check.show(delimiter)}")
     with Path(path).open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
         try:
-            rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader if any(map(str.strip, row))]
+            cells = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
         except (csv.Error, UnicodeDecodeError) as error:
             raise ValueError(f"{path}, after line {reader.line_num}: not a text table: {error}") from None
+    rows = [(line, row) for line, row in cells if row not in ([], [""])]
     if len(rows) < 2:
         raise ValueError(f"{path} must have a header row and at least one item; got {len(rows)} rows")
     (line, header), *body = rows
     properties = header[1:]
     if not properties:
         raise ValueError(f"{path}, line {line}: the header must name at least one property after the items' column")
+    seen: set[str] = set()
     for column, name in enumerate(properties, start=2):
         if not name:
             raise ValueError(f"{path}, line {line}: column {column} has no name in the header")
-        if name in properties[: column - 2]:
+        if name in seen:
             raise ValueError(f"{path}, line {line}: the header names {name!r} twice")
+        seen.add(name)
     values = [_numbers(path, number, row, properties) for number, row in body]
     return Dataset(np.array(values).T, items=[row[0] for _, row in body], features=properties)
 
@@ -330,6 +348,8 @@ def _numbers(path: str | PathLike[str], line: int, row: list[str], properties: l
         if not cell:
             raise ValueError(f"{path}, line {line}: the value of {name!r} for {row[0]!r} is missing")
         try:
+            if "_" in cell:  # 1_000 is a number in Python's own files only
+                raise ValueError
             number = float(cell)
         except ValueError:
             raise ValueError(f"{path}, line {line}: {cell!r}, the {name!r} of {row[0]!r}, is not a number") from None

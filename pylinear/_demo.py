@@ -14,18 +14,20 @@ from pylinear._initial import Gaussian
 from pylinear._train import train
 from pylinear._tree import Tree
 
+FEATURES = 10_000
+RUNS = 10
 HIDDEN = 16
 SCALE = 1e-3
 RATE_TIMES_S1 = 0.05
 EPOCHS = 700
 
 
-def figure3(*, rng: int = 0, n_features: int = 10_000, runs: int = 10) -> Gap:
+def figure3() -> Gap:
     """Return the gap of the paper's Figure 3: three levels, binary branching, flip probability 0.1."""
     tree = Tree((2, 2), flip=0.1)
-    data = tree.sample(n_features, rng=rng)
-    rate = RATE_TIMES_S1 / float(tree.singular_values(n_features)[0])
-    run = train(data, hidden=HIDDEN, rate=rate, epochs=EPOCHS, init=Gaussian(SCALE), runs=runs, rng=rng, record=200)
+    data = tree.sample(FEATURES, rng=0)
+    rate = RATE_TIMES_S1 / float(tree.singular_values(FEATURES)[0])
+    run = train(data, hidden=HIDDEN, rate=rate, epochs=EPOCHS, init=Gaussian(SCALE), runs=RUNS, rng=0, record=200)
     return gap(run)
 
 
@@ -50,16 +52,17 @@ def write_table(result: Gap, path: Path) -> None:
             writer.writerow([mode + 1, f"{s:.6f}", *(f"{values[mode]:.6f}" for values in columns.values())])
 
 
-def run_demo(folder: Path, say: Callable[[str], None]) -> Gap:
-    """Compute Figure 3 and write picture, curves and table into `folder`."""
+def run_demo(folder: Path, say: Callable[[str], None]) -> tuple[Gap, list[str]]:
+    """Compute Figure 3, write picture, curves and table into `folder`, and return the gap and what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     say("Training 10 networks of 4-16-10,000 units online, one item at a time ...")
     result = figure3()
     write_curves(result, folder / "figure3.csv")
     write_table(result, folder / "gap.csv")
+    written = ["figure3.csv", "gap.csv"]
     if importlib.util.find_spec("matplotlib") is None:
         say('No picture: matplotlib is not installed. Install "pylinear-dynamics[plot]" from the checkout to get one.')
-        return result
+        return result, written
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -71,4 +74,5 @@ def run_demo(folder: Path, say: Callable[[str], None]) -> Gap:
     if figure is not None:
         for suffix in ("png", "svg"):
             figure.savefig(folder / f"figure3.{suffix}", dpi=150)  # type: ignore[union-attr]
-    return result
+            written.append(f"figure3.{suffix}")
+    return result, written

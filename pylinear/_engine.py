@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,11 @@ NO_CORE = (
     "the compiled core of pylinear is not installed, so networks cannot be trained: "
     "install a C++20 compiler (on Debian: apt install g++) and then install pylinear again"
 )
+SHADOWED = (
+    "Python has imported pylinear from the folder of its source, where there is no compiled core: "
+    "run Python from another folder or as 'python -P', or install with 'make dev' where a C++20 compiler is"
+)
+IN_CHECKOUT = (Path(__file__).parent.parent / "csrc").exists()
 
 
 class EngineMissingError(RuntimeError):
@@ -34,7 +40,7 @@ class EngineMissingError(RuntimeError):
 def core() -> ModuleType:
     """Return the compiled core, or raise EngineMissingError with the way to get it."""
     if _core is None:
-        raise EngineMissingError(NO_CORE)
+        raise EngineMissingError(SHADOWED if IN_CHECKOUT else NO_CORE)
     return _core
 
 
@@ -45,7 +51,7 @@ def engines() -> tuple[str, ...]:
 
 @cache
 def _warn_fallback() -> None:
-    warnings.warn("pylinear's compiled core is not installed; sampling with numba", RuntimeWarning, stacklevel=5)
+    warnings.warn("pylinear's compiled core is not installed; sampling with numba", RuntimeWarning, stacklevel=4)
 
 
 def choose_sampler(engine: object) -> str:
@@ -76,18 +82,37 @@ def sample(
     from pylinear import _numba
 
     tree = np.array(branching, dtype=np.int64), np.array(threshold, dtype=np.uint64), np.uint64(key)
-    # Whole blocks of 64 features to a task, so that no thread draws what another throws away.
-    size = max(64, -(-len(out) // (64 * threads)) * 64)
-    with ThreadPoolExecutor(threads) as pool:
+    # Tasks of about a million values: long enough not to count, short enough for Ctrl-C.
+    size = max(64, 2**20 // out.shape[1] // 64 * 64)
+    pool = ThreadPoolExecutor(threads)
+    try:
         tasks = [
             pool.submit(_numba.sample, *tree, np.uint64(first + start), out[start : start + size])
             for start in range(0, len(out), size)
         ]
         for task in tasks:
             task.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-class Lesson:
+def _network_class(dtype: str) -> Any:
+    return getattr(core(), f"Network{dtype[-2:]}")
+
+
+def network_bytes(data: Dataset, route: str, hidden: int, dtype: str, threads: int) -> float:
+    """Return the bytes that one network takes, with the float64 weights that it is made from and copied to."""
+    sizes = data.n_features, data.n_items, data.n_inputs, hidden
+    return float(_network_class(dtype).bytes(route, *sizes, threads)) + 16.0 * hidden * (sizes[0] + sizes[2])
+
+
+def training_set_bytes(data: Dataset, dtype: str) -> int:
+    """Return the bytes of the arrays that all networks on one dataset share, and of those they are made from."""
+    # The decomposition holds three float64 arrays of the outputs' size; float32 ones are copies of their own.
+    return data.n_features * data.n_items * (24 if dtype == "float64" else 32)
+
+
+class TrainingSet:
     """A dataset as the core reads it: arrays of one dtype for one route, shared by any number of networks."""
 
     def __init__(self, data: Dataset, dtype: str, route: str) -> None:
@@ -99,13 +124,12 @@ class Lesson:
         one_hot = data.one_hot
         self._squares = np.ones(data.n_items) if one_hot else np.sum(data.inputs**2, axis=0)
         coefficients = modes.v if one_hot else np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0]
-        suffix = "64" if dtype == "float64" else "32"
-        self._network = getattr(self._core, f"Network{suffix}")
-        self._training_set = getattr(self._core, f"TrainingSet{suffix}")(
-            outputs=self._cast(data.outputs),
-            inputs=self._cast(data.inputs.T) if route == "fused" else None,
+        self._network = _network_class(dtype)
+        self._training_set = getattr(self._core, f"TrainingSet{dtype[-2:]}")(
+            outputs=self._cast("outputs", data.outputs),
+            inputs=self._cast("inputs", data.inputs.T) if route == "fused" else None,
             input_squares=self._squares,
-            synthesizers=self._cast(modes.u),
+            synthesizers=self._cast("u", modes.u),
             coefficients=np.ascontiguousarray(coefficients, dtype=np.float64),
         )
 
@@ -118,13 +142,14 @@ class Lesson:
             rate=rate,
             order=order if named else "given",
             key=key,
-            given=[] if named else order,
+            given=np.empty(0, np.int64) if named else order,
             lower=self.lower(w21),
-            w32=self._cast(w32),
+            w32=self._cast("w32", w32),
         )
 
-    def _cast(self, array: NDArray[Any]) -> NDArray[Any]:
-        return np.ascontiguousarray(array, dtype=self.dtype)
+    def _cast(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+        """Return `array` in the type of the run, or raise if that is too small for a number in it."""
+        return _check.array(name, array, None, self.dtype.type, copy=False)
 
     @property
     def lower_rows(self) -> int:
@@ -133,10 +158,10 @@ class Lesson:
 
     def lower(self, w21: NDArray[Any]) -> NDArray[Any]:
         """Return the (lower_rows, N2) array that stands for `w21` in the core."""
-        w21 = w21.astype(self.dtype, copy=False)
+        w21 = self._cast("w21", w21)
         if self.route == "blocked" and not self.data.one_hot:
-            w21 = w21 @ self.data.inputs.astype(self.dtype)
-        return self._cast(w21.T)
+            w21 = w21 @ self._cast("inputs", self.data.inputs)
+        return np.ascontiguousarray(w21.T)
 
     def w21(self, lower: NDArray[Any], start: NDArray[Any]) -> NDArray[Any]:
         """Return W21 from the core's lower layer `lower` (..., rows, N2) and the W21 that training began with."""

@@ -11,7 +11,7 @@ from pylinear import _check, theory
 from pylinear._check import Floats
 from pylinear._initial import Gaussian
 from pylinear._reduction import reduce_outputs
-from pylinear._train import Run
+from pylinear._run import Run
 
 
 class AssumptionWarning(UserWarning):
@@ -52,7 +52,10 @@ class Gap:
     paper_strength: float
 
     def against(self) -> dict[str, Floats]:
-        """Return the largest |measured - theory| / s over time and runs, for each theory and mode, (M,)."""
+        """Return the largest |measured - theory| / s over time and runs, for each theory and mode, (M,).
+
+        NaN for a mode of which no run has a record.
+        """
         return {
             "(10), paper's a0": self._largest(self.measured, self.paper),
             "(10), effective a0": self._largest(self.measured, self.effective),
@@ -74,8 +77,10 @@ class Gap:
     def _largest(self, one: Floats, other: Floats) -> Floats:
         with np.errstate(invalid="ignore", over="ignore"):
             difference = np.abs(one - other) / self.s
-        # Records after a run has stopped are NaN; a run that never began has no others.
-        return np.asarray(np.where(np.isnan(difference), 0.0, difference).max(axis=(0, 1)))
+        # Records after a run has stopped are NaN. Where no run has any other, the gap is not known, and not 0.
+        known = ~np.isnan(difference)
+        largest = np.where(known, difference, 0.0).max(axis=(0, 1))
+        return np.asarray(np.where(known.any(axis=(0, 1)), largest, np.nan))
 
     def __str__(self) -> str:
         against, causes = self.against(), self.by_cause()
@@ -91,7 +96,7 @@ class Gap:
         ]
         for mode, s in enumerate(self.s):
             cells = "  ".join(f"{_cell(values[mode]):>{w}}" for (_, values), w in zip(columns, widths, strict=True))
-            lines.append(f"{mode + 1:>4} {s:>8.2f}  {cells}")
+            lines.append(f"{mode + 1:>4} {s:>8.4g}  {cells}")
         stopped = len(run.status) - run.status.count("ok")
         if stopped:
             lines.append(f"{stopped} of the runs stopped early: {', '.join(sorted(set(run.status) - {'ok'}))}.")
@@ -102,6 +107,8 @@ class Gap:
 
 
 def _cell(value: float) -> str:
+    if np.isnan(value):
+        return "-"
     return f"{value:.4f}" if value < 1000 else f"{value:.1e}"
 
 
@@ -121,7 +128,8 @@ def gap(run: Run) -> Gap:
     Warns
     -----
     AssumptionWarning
-        If the inputs are not orthogonal with equal lengths, which (10) assumes; the flow does not.
+        If the inputs are not orthogonal with equal lengths, which (10) assumes and the flow does not, or if the order
+        given shows some items more often than others, which both leave out.
 
     Raises
     ------
@@ -138,6 +146,7 @@ def gap(run: Run) -> Gap:
     if not isinstance(run, Run):
         raise TypeError(f"run must be a pylinear.Run, from pylinear.train; got {_check.show(run)}")
     modes = run.data.modes
+    _warn_of_uneven_order(run)
     kappa = _input_square(run)
     used = modes.s > modes.s[0] * 1e-12
     if not used.any():
@@ -157,6 +166,19 @@ def gap(run: Run) -> Gap:
         flow=np.stack([_flow_strengths(run, k)[:, used] for k in range(len(run.status))]),
         paper_strength=paper_strength,
     )
+
+
+def _warn_of_uneven_order(run: Run) -> None:
+    if isinstance(run.order, str):
+        return
+    shown = np.bincount(run.order, minlength=run.data.n_items)
+    if shown.min() < shown.max():
+        warnings.warn(
+            f"the order given shows items {shown.min()} to {shown.max()} times; all theories here take them as shown "
+            "equally often",
+            AssumptionWarning,
+            stacklevel=3,
+        )
 
 
 def _input_square(run: Run) -> float:
@@ -184,8 +206,11 @@ def _sigmoid(t: Floats, s: Floats, a0: Floats, tau: float) -> Floats:
 
 
 def _flow_strengths(run: Run, k: int) -> Floats:
-    """Return the mode strengths (T, K) under the flow from the weights of run k."""
+    """Return the mode strengths (T, K) under the flow from the weights of run k, as far as the run went."""
+    out = np.full(run.mode_strengths.shape[1:], np.nan)
+    reached = int(np.searchsorted(run.presentations, run.completed[k], side="right"))
     w21, w32 = run.initial_weights(k)
     small = reduce_outputs(run.data, w32, run.data.modes.u)
-    lower, upper = theory.flow(run.epochs, w21, small.w32, small.data, tau=1 / run.rate, rtol=1e-9)
-    return np.asarray(np.einsum("ik,tij,tjk->tk", small.u, upper, lower @ run.data.modes.v, optimize=True))
+    lower, upper = theory.flow(run.epochs[:reached], w21, small.w32, small.data, tau=1 / run.rate, rtol=1e-9)
+    out[:reached] = np.einsum("ik,tij,tjk->tk", small.u, upper, lower @ run.data.modes.v, optimize=True)
+    return out

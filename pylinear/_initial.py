@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pylinear import _check
+from pylinear import _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset
+from pylinear._random import RNG, Use, as_generator, generator
 
 
 class Weights(NamedTuple):
@@ -28,6 +29,13 @@ class Weights(NamedTuple):
     w32: NDArray[Any]
 
 
+def _checked(data: Dataset, hidden: int, rng: RNG) -> tuple[int, np.random.Generator]:
+    """Return the arguments of `draw`, once it is known that there is room for the weights."""
+    hidden = _check.integer("hidden", hidden)
+    _memory.require(f"weights of {hidden} hidden units", 8 * hidden * (data.n_inputs + data.n_features))
+    return hidden, as_generator(rng)
+
+
 @dataclass(frozen=True)
 class Gaussian:
     """Independent Gaussian weights in both layers.
@@ -39,7 +47,7 @@ class Gaussian:
 
     Examples
     --------
-    >>> w21, w32 = Gaussian(1e-3).draw(Dataset([[1.0, -1.0]]), hidden=3, rng=np.random.default_rng(0))
+    >>> w21, w32 = Gaussian(1e-3).draw(Dataset([[1.0, -1.0]]), hidden=3, rng=0)
     >>> w21.shape, w32.shape
     ((3, 2), (1, 3))
     """
@@ -49,8 +57,9 @@ class Gaussian:
     def __post_init__(self) -> None:
         object.__setattr__(self, "scale", _check.real("scale", self.scale, 0.0, above=True))
 
-    def draw(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Weights:
+    def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
         """Return weights for `data` and `hidden` hidden units."""
+        hidden, rng = _checked(data, hidden, rng)
         w21 = rng.normal(scale=self.scale, size=(hidden, data.n_inputs))
         return Weights(w21, rng.normal(scale=self.scale, size=(data.n_features, hidden)))
 
@@ -79,8 +88,9 @@ class Decoupled:
             shape = () if _check.rank(value) == 0 else (None,)
             object.__setattr__(self, name, _check.array(name, value, shape))
 
-    def draw(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Weights:
+    def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
         """Return weights for `data` and `hidden` hidden units."""
+        hidden, rng = _checked(data, hidden, rng)
         modes = data.modes
         c, d = self.strengths(modes.s.size)
         k = min(hidden, modes.s.size)
@@ -106,7 +116,7 @@ class Balanced(Decoupled):
     Examples
     --------
     >>> data = Dataset([[3.0, 1.0]])
-    >>> w21, w32 = Balanced(1e-3).draw(data, hidden=4, rng=np.random.default_rng(0))
+    >>> w21, w32 = Balanced(1e-3).draw(data, hidden=4, rng=0)
     >>> round(float(data.modes.u[:, 0] @ w32 @ w21 @ data.modes.v[:, 0]), 9)
     0.001
     """
@@ -130,3 +140,13 @@ class Given:
         if self.w21.ndim == 2:
             return Weights(self.w21, self.w32)
         return Weights(self.w21[run], self.w32[run])
+
+
+Initial = Gaussian | Decoupled | Given
+
+
+def initial_weights(start: Initial, data: Dataset, hidden: int, seed: int, run: int) -> Weights:
+    """Return the weights that one run begins with."""
+    if isinstance(start, Given):
+        return start.of_run(run)
+    return start.draw(data, hidden, generator(seed, Use.WEIGHTS, run))

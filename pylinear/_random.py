@@ -37,6 +37,11 @@ def seed_of(rng: object) -> int:
     return int(rng)
 
 
+def as_generator(rng: object) -> np.random.Generator:
+    """Return the argument `rng` as a numpy generator; one that is given moves on."""
+    return rng if isinstance(rng, np.random.Generator) else np.random.default_rng(seed_of(rng))
+
+
 def _sequence(seed: int, use: Use, index: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(seed, spawn_key=(use, index))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pylinear import _check, _engine
+from pylinear import _check, _engine, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset
 from pylinear._random import RNG, Use, philox_key, seed_of
@@ -31,7 +33,8 @@ def check_order(order: Any, n_items: int) -> str | NDArray[np.int64]:
     """Return the name of an order, or a given order as an array of items."""
     if isinstance(order, str):
         return _check.choice("order", order, ("cyclic", "reshuffled", "with_replacement"))
-    items = np.asarray(order)
+    plain = _check.rank(order) == 1 and not isinstance(order, np.ma.MaskedArray)
+    items = np.asarray(order) if plain else np.empty(0)
     if items.dtype.kind not in "iu" or items.ndim != 1 or not items.size:
         raise TypeError(
             "order must be 'cyclic', 'reshuffled', 'with_replacement' or a sequence of item numbers; "
@@ -55,21 +58,6 @@ def check_epochs(name: str, epochs: object, n_items: int) -> int:
     """Return the presentations in `epochs`, which may be a fraction."""
     number = _check.real(name, epochs, 0.0, MOST_PRESENTATIONS / n_items)
     return round(number * n_items)
-
-
-def network_bytes(data: Dataset, hidden: int, dtype: str) -> int:
-    """Return the bytes that one network of the core takes, with the arrays that it is made from."""
-    size = np.dtype(dtype).itemsize
-    stride = -(-hidden * size // 64) * 64
-    items = min(data.n_items, 128)
-    sums = min(32, -(-data.n_features // 504)) * items * (hidden + items) * size
-    return (data.n_features + data.n_inputs + data.n_items) * (stride + 8 * hidden) + sums
-
-
-def lesson_bytes(data: Dataset, dtype: str) -> int:
-    """Return the bytes of the arrays that all networks on one dataset share."""
-    # The decomposition holds three float64 arrays of the outputs' size; float32 ones are copies of their own.
-    return data.n_features * data.n_items * (24 if dtype == "float64" else 32)
 
 
 def check_rate(rate: object, dtype: str) -> float:
@@ -114,8 +102,8 @@ class Simulation:
     epochs : float
         The same in epochs of P presentations.
     status : str
-        "ok", or "diverged" once a presentation would have made a weight or squared error overflow; the weights are then
-        those before it.
+        "ok", or "diverged" once a presentation would have brought a weight or squared error to the largest number of
+        the type; the weights are then those before it.
 
     Raises
     ------
@@ -159,16 +147,17 @@ class Simulation:
         self._start = _check.array("w21", w21, (None, data.n_inputs), kind)
         self.hidden_units = self._start.shape[0]
         upper = _check.array("w32", w32, (data.n_features, self.hidden_units), kind)
-        _check.memory(
-            "this network",
-            network_bytes(data, self.hidden_units, self.dtype) + lesson_bytes(data, self.dtype),
-        )
+        networks = _engine.network_bytes(data, self.route, self.hidden_units, self.dtype, self.threads)
+        _memory.require("this network", networks + _engine.training_set_bytes(data, self.dtype))
         self.rng = seed_of(rng)
         self.status = "ok"
-        self._lesson = _engine.Lesson(data, self.dtype, self.route)
-        self._network = self._lesson.network(self._start, upper, self.rate, self.order, philox_key(self.rng, Use.ORDER))
+        self._training_set = _engine.TrainingSet(data, self.dtype, self.route)
+        self._network = self._training_set.network(
+            self._start, upper, self.rate, self.order, philox_key(self.rng, Use.ORDER)
+        )
         # The core trains without the interpreter's lock, so that another thread could come in between.
         self._lock = threading.Lock()
+        self._owner: int | None = None
 
     def __repr__(self) -> str:
         shape = f"{self.data.n_inputs}-{self.hidden_units}-{self.data.n_features}"
@@ -195,11 +184,27 @@ class Simulation:
             count = check_epochs("epochs", epochs, self.data.n_items)
         self._record(count if self.status == "ok" else 0)
 
+    def __reduce_ex__(self, _: Any) -> Any:
+        raise TypeError("a Simulation cannot be pickled or copied: make another from its w21 and w32")
+
+    @contextmanager
+    def _at_rest(self) -> Iterator[Any]:
+        """Give the core's network while no other thread is at it."""
+        # A signal handler runs in the thread that is training, which would wait for itself.
+        if self._owner == threading.get_ident():
+            raise RuntimeError("this simulation is in the middle of a call of its own; use it when that has returned")
+        with self._lock:
+            self._owner = threading.get_ident()
+            try:
+                yield self._network
+            finally:
+                self._owner = None
+
     def _record(self, count: int = 0, **into: NDArray[Any]) -> None:
         """Train for `count` presentations, then record into the arrays given."""
-        with self._lock:
-            until = self._network.position + count
-            _, status = self._network.record([until], threads=self.threads, stop=_engine.core().StopFlag(), **into)
+        with self._at_rest() as network:
+            until = np.array([network.position + count])
+            _, status = network.record(until, threads=self.threads, stop=_engine.core().StopFlag(), **into)
         if status == "diverged":
             self.status = "diverged"
 
@@ -216,15 +221,15 @@ class Simulation:
     @property
     def w21(self) -> NDArray[Any]:
         """Input-to-hidden weights, (N2, N1), a copy."""
-        with self._lock:
-            lower = self._network.lower()
-        return self._lesson.w21(lower, self._start)
+        with self._at_rest() as network:
+            lower = network.lower()
+        return self._training_set.w21(lower, self._start)
 
     @property
     def w32(self) -> NDArray[Any]:
         """Hidden-to-output weights, (N3, N2), a copy."""
-        with self._lock:
-            return np.asarray(self._network.w32())
+        with self._at_rest() as network:
+            return np.asarray(network.w32())
 
     @property
     def hidden(self) -> NDArray[Any]:

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pylinear import _check, _engine, theory
-from pylinear._check import Floats
+from pylinear import _check, _engine, _memory, theory
 from pylinear._dataset import Dataset
-from pylinear._initial import Decoupled, Gaussian, Given, Weights
-from pylinear._random import RNG, Use, generator, philox_key, seed_of
+from pylinear._initial import Decoupled, Gaussian, Given, Initial, Weights, initial_weights
+from pylinear._random import RNG, Use, philox_key, seed_of
+from pylinear._run import Run, TrainingInterrupted
 from pylinear._simulation import (
     Order,
     Route,
@@ -23,99 +23,7 @@ from pylinear._simulation import (
     check_order,
     check_rate,
     check_route,
-    lesson_bytes,
-    network_bytes,
 )
-
-Initial = Gaussian | Decoupled | Given
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Run:
-    """What happened in one call of `train`.
-
-    R runs, T recorded times, K modes; see `Dataset.modes` for the modes. Where a run stopped early, what was recorded
-    after it stopped is NaN.
-
-    Attributes
-    ----------
-    data : Dataset
-        What was learned.
-    rate : float
-        Learning rate.
-    order : str or (L,) int64
-        Order of presentation.
-    init : Gaussian, Decoupled, Balanced or Given
-        Where the initial weights came from; see `initial_weights`.
-    rng : int
-        The whole number from which all initial weights and orders follow.
-    route : str
-        "blocked" or "fused".
-    presentations : (T,) int64
-        Presentations before each record.
-    mode_strengths : (R, T, K) float64
-        u_alpha^T W32 W21 v_alpha.
-    loss : (R, T) float64
-        Half the squared error, summed over items and features.
-    initial_strengths : (R, K) float64
-        Effective initial strength of each mode; see `theory.initial_strength`.
-    weights : Weights
-        At the end: w21 (R, N2, N1) and w32 (R, N3, N2).
-    hidden : (R, T, N2, P) or None
-        Hidden representations, if kept: column p is W21 x_p.
-    weights_over_time : Weights or None
-        If kept: w21 (R, T, N2, N1) and w32 (R, T, N3, N2).
-    status : tuple of R str
-        "ok"; "diverged", if a presentation would have made a weight or squared error overflow, in which case `weights`
-        are those before it; "interrupted".
-    completed : (R,) int64
-        Presentations that each run completed.
-    """
-
-    data: Dataset
-    rate: float
-    order: str | NDArray[np.int64]
-    init: Initial
-    rng: int
-    route: str
-    presentations: NDArray[np.int64]
-    mode_strengths: Floats
-    loss: Floats
-    initial_strengths: Floats
-    weights: Weights
-    hidden: NDArray[Any] | None
-    weights_over_time: Weights | None
-    status: tuple[str, ...]
-    completed: NDArray[np.int64]
-
-    @property
-    def epochs(self) -> Floats:
-        """Epochs of P presentations before each record, (T,)."""
-        return np.asarray(self.presentations / self.data.n_items)
-
-    def initial_weights(self, run: int) -> Weights:
-        """Return the weights that run number `run` began with, in float64."""
-        run = _check.integer("run", run, 0, len(self.status) - 1)
-        return _initial_weights(self.init, self.data, self.weights.w21.shape[1], self.rng, run)
-
-    def __repr__(self) -> str:
-        end = self.presentations[-1]
-        ok = self.status.count("ok")
-        return f"Run({len(self.status)} runs of {end} presentations on {self.data!r}, {ok} of them ok)"
-
-
-class TrainingInterrupted(KeyboardInterrupt):
-    """Raised by `train` upon Ctrl-C; ``run`` holds what had been recorded.
-
-    Attributes
-    ----------
-    run : Run
-        With status "interrupted" for the runs that were under way or had not begun.
-    """
-
-    def __init__(self, run: Run) -> None:
-        super().__init__("training was interrupted; the exception's 'run' holds what had been recorded")
-        self.run = run
 
 
 def train(
@@ -156,7 +64,8 @@ def train(
         For initial weights and orders; recorded in ``Run.rng``.
     record : int or sequence of float
         At how many times to record, evenly spaced from the start to the end (at whole epochs where there are enough of
-        them; fewer where there are not enough presentations), or at which epochs.
+        them; fewer where there are not enough presentations), or at which epochs, each rounded to a presentation and
+        recorded once.
     keep : collection of {"hidden", "weights"}
         What else to record: hidden representations, all weights.
     dtype : {"float64", "float32"}
@@ -229,15 +138,21 @@ class _Plan:
     def workers(self) -> int:
         return min(self.threads, self.runs)
 
+    @property
+    def threads_inside(self) -> int:
+        return max(1, self.threads // self.workers)
+
     def check_memory(self) -> None:
         data, times = self.data, self.grid.size
         item = np.dtype(self.dtype).itemsize
         weights = (data.n_inputs + data.n_features) * self.hidden * item
         record = 8 * times * (min(data.n_features, data.n_items) + 1)
-        record += times * weights if "weights" in self.keep else 0
-        record += times * self.hidden * data.n_items * item if "hidden" in self.keep else 0
-        networks = self.workers * network_bytes(data, self.hidden, self.dtype) + lesson_bytes(data, self.dtype)
-        _check.memory(f"{self.runs} runs with {self.hidden} hidden units", self.runs * (weights + record) + networks)
+        # What is kept of a run is turned around once it is complete.
+        record += 2 * times * weights if "weights" in self.keep else 0
+        record += 2 * times * self.hidden * data.n_items * item if "hidden" in self.keep else 0
+        network = _engine.network_bytes(data, self.route, self.hidden, self.dtype, self.threads_inside)
+        shared = self.workers * network + _engine.training_set_bytes(data, self.dtype)
+        _memory.require(f"{self.runs} runs with {self.hidden} hidden units", self.runs * (weights + record) + shared)
 
 
 class _Results:
@@ -260,49 +175,69 @@ class _Results:
         self.status = ["interrupted"] * runs
         self.completed = np.zeros(runs, dtype=np.int64)
 
+    def as_run(self, plan: _Plan, start: Initial, seed: int) -> Run:
+        over_time = None
+        if self.w21_over_time is not None and self.w32_over_time is not None:
+            over_time = Weights(self.w21_over_time, self.w32_over_time)
+        return Run(
+            data=plan.data,
+            rate=plan.rate,
+            order=plan.order,
+            init=start,
+            rng=seed,
+            route=plan.route,
+            presentations=plan.grid,
+            mode_strengths=self.mode_strengths,
+            loss=self.loss,
+            initial_strengths=self.initial_strengths,
+            weights=Weights(self.w21, self.w32),
+            hidden=self.hidden,
+            weights_over_time=over_time,
+            status=tuple(self.status),
+            completed=self.completed,
+        )
+
+    def keep_over_time(self, k: int, done: int, items_hidden: NDArray[Any] | None, w21: NDArray[Any] | None) -> None:
+        """Take what was kept of run k at its first `done` records."""
+        if self.hidden is not None and items_hidden is not None:
+            self.hidden[k, :done] = np.swapaxes(items_hidden[:done], 1, 2)
+        if self.w21_over_time is not None and w21 is not None:
+            self.w21_over_time[k, :done] = w21
+
 
 def _execute(plan: _Plan, start: Initial, seed: int) -> Run:
     results = _Results(plan)
-    lesson = _engine.Lesson(plan.data, plan.dtype, plan.route)
+    training_set = _engine.TrainingSet(plan.data, plan.dtype, plan.route)
     stop = _engine.core().StopFlag()
-    inside = max(1, plan.threads // plan.workers)
     interrupted = False
     pool = ThreadPoolExecutor(plan.workers)
     tasks: list[Future[None]] = []
     try:
         for k in range(plan.runs):
-            tasks.append(pool.submit(_one_run, plan, start, seed, k, lesson, inside, stop, results))  # noqa: PERF401
+            tasks.append(pool.submit(_one_run, plan, start, seed, k, training_set, stop, results))  # noqa: PERF401
         _wait(tasks)
     except KeyboardInterrupt:
         interrupted = True
     finally:
-        # Whatever happened, no thread outlives the call.
         stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        _shut_down(pool)
     for task in tasks:
         if not task.cancelled():
             task.result()
-    over_time = (results.w21_over_time, results.w32_over_time)
-    run = Run(
-        data=plan.data,
-        rate=plan.rate,
-        order=plan.order,
-        init=start,
-        rng=seed,
-        route=plan.route,
-        presentations=plan.grid,
-        mode_strengths=results.mode_strengths,
-        loss=results.loss,
-        initial_strengths=results.initial_strengths,
-        weights=Weights(results.w21, results.w32),
-        hidden=results.hidden,
-        weights_over_time=None if over_time[0] is None or over_time[1] is None else Weights(over_time[0], over_time[1]),
-        status=tuple(results.status),
-        completed=results.completed,
-    )
+    run = results.as_run(plan, start, seed)
     if interrupted:
         raise TrainingInterrupted(run)
     return run
+
+
+def _shut_down(pool: ThreadPoolExecutor) -> None:
+    """Return when the pool's threads have ended: whatever happened, none outlives the call."""
+    while True:
+        try:
+            return pool.shutdown(cancel_futures=True)
+        except KeyboardInterrupt:
+            # They are ending already; a second Ctrl-C must not lose what they have done.
+            continue
 
 
 def _wait(tasks: list[Future[None]]) -> None:
@@ -315,27 +250,20 @@ def _wait(tasks: list[Future[None]]) -> None:
 
 
 def _one_run(
-    plan: _Plan,
-    start: Initial,
-    seed: int,
-    k: int,
-    lesson: _engine.Lesson,
-    threads: int,
-    stop: Any,
-    results: _Results,
+    plan: _Plan, start: Initial, seed: int, k: int, training_set: _engine.TrainingSet, stop: Any, results: _Results
 ) -> None:
     """Train network k and fill its row of the results."""
-    data, times = plan.data, plan.grid.size
-    begin = _initial_weights(start, data, plan.hidden, seed, k)
+    data, times, threads = plan.data, plan.grid.size, plan.threads_inside
+    begin = initial_weights(start, data, plan.hidden, seed, k)
     results.initial_strengths[k] = theory.initial_strength(*begin, data.modes.u, data.modes.v)
-    network = lesson.network(*begin, plan.rate, plan.order, philox_key(seed, Use.ORDER, k))
+    network = training_set.network(*begin, plan.rate, plan.order, philox_key(seed, Use.ORDER, k))
     items_hidden = lower = None
     if results.hidden is not None:
         items_hidden = np.empty((times, data.n_items, plan.hidden), plan.dtype)
     if results.w21_over_time is not None:
-        lower = np.empty((times, lesson.lower_rows, plan.hidden), plan.dtype)
+        lower = np.empty((times, training_set.lower_rows, plan.hidden), plan.dtype)
     done, status = network.record(
-        plan.grid.tolist(),
+        plan.grid,
         threads=threads,
         stop=stop,
         mode_strengths=results.mode_strengths[k],
@@ -345,13 +273,10 @@ def _one_run(
         w32=None if results.w32_over_time is None else results.w32_over_time[k],
     )
     if status == "ok":
-        _, status = network.record([plan.total], threads=threads, stop=stop)
+        _, status = network.record(np.array([plan.total]), threads=threads, stop=stop)
     first = begin.w21.astype(plan.dtype)
-    if results.hidden is not None and items_hidden is not None:
-        results.hidden[k, :done] = np.swapaxes(items_hidden[:done], 1, 2)
-    if results.w21_over_time is not None and lower is not None:
-        results.w21_over_time[k, :done] = lesson.w21(lower[:done], first)
-    results.w21[k] = lesson.w21(network.lower(), first)
+    results.keep_over_time(k, done, items_hidden, None if lower is None else training_set.w21(lower[:done], first))
+    results.w21[k] = training_set.w21(network.lower(), first)
     results.w32[k] = network.w32()
     results.status[k] = status
     results.completed[k] = network.position
@@ -371,12 +296,6 @@ def _initial(init: object, plan: _Plan) -> Initial:
     return Given(w21, _check.array("w32", init[1], (*per_run, plan.data.n_features, plan.hidden)))
 
 
-def _initial_weights(start: Initial, data: Dataset, hidden: int, seed: int, run: int) -> Weights:
-    if isinstance(start, Given):
-        return start.of_run(run)
-    return start.draw(data, hidden, generator(seed, Use.WEIGHTS, run))
-
-
 def _keep(keep: object) -> frozenset[str]:
     if isinstance(keep, str) or not isinstance(keep, Collection):
         raise TypeError(f"keep must be a collection of 'hidden' and 'weights'; got {_check.show(keep)}")
@@ -390,11 +309,17 @@ def _grid(record: Any, total: int, n_items: int) -> NDArray[np.int64]:
         epochs, rest = divmod(total, n_items)
         unit = n_items if rest == 0 and epochs >= count - 1 else 1
         last = total // unit
-        # In whole numbers: floating point would miss presentations above 2^53.
-        points = [last * i // (count - 1) for i in range(count)] if count > 1 else [last]
-        return np.unique(np.array(points, dtype=np.int64)) * unit
+        count = min(count, last + 1)
+        if count == 1:
+            return np.array([total])
+        _memory.require(f"a record of {count} times", 32 * count)
+        # In whole numbers, since floating point would miss presentations above 2^53, and in two steps, since the
+        # product of a presentation and an index may exceed 2^63.
+        i = np.arange(count, dtype=np.int64)
+        whole, part = divmod(last, count - 1)
+        return np.asarray((whole * i + part * i // (count - 1)) * unit)
     epochs_asked = _check.array("record", record, (None,))
-    points = [round(e * n_items) for e in epochs_asked.tolist()]
-    if any(p < 0 or p > total for p in points) or points != sorted(points):
+    points = np.round(epochs_asked * n_items)
+    if points[0] < 0 or points[-1] > total or np.any(np.diff(points) < 0):
         raise ValueError(f"record must be epochs from 0 to {total / n_items:g} that do not decrease")
-    return np.unique(np.array(points, dtype=np.int64))
+    return np.unique(points.astype(np.int64))

@@ -11,13 +11,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _check, _engine
+from pylinear import _check, _engine, _memory
 from pylinear._check import Floats
-from pylinear._dataset import Dataset
+from pylinear._dataset import Dataset, frozen
 from pylinear._random import RNG, Use, philox_key, seed_of
 
 # The object analyzers are P x P and dense, and so is everything that is computed from them.
 _MOST_ITEMS = 2**20
+# The sampler numbers the nodes of a tree in 32 bits.
+_MOST_LEVELS = 1000
 
 
 class Tree:
@@ -37,7 +39,7 @@ class Tree:
     ------
     TypeError, ValueError
         If a number of children is not a whole number of at least 1, a probability is outside [0, 0.5], or there are
-        more than 2**20 items.
+        more than 2**20 items or 1,000 levels.
 
     Notes
     -----
@@ -67,12 +69,15 @@ class Tree:
         n_items = 1
         for children in self.branching:
             n_items *= children
-        if n_items > _MOST_ITEMS:
-            raise ValueError(f"branching must lead to at most {_MOST_ITEMS} items; got {n_items}")
+        if n_items > _MOST_ITEMS or len(self.branching) > _MOST_LEVELS:
+            got = f"{n_items} items over {len(self.branching)}"
+            raise ValueError(
+                f"branching must lead to at most {_MOST_ITEMS} items over {_MOST_LEVELS} levels; got {got}"
+            )
         self.n_items = n_items
         self.n_levels = len(self.branching) + 1
         per_level = (
-            repeat(flip, len(self.branching)) if isinstance(flip, str) or not isinstance(flip, Iterable) else flip
+            repeat(flip, len(self.branching)) if _check.rank(flip) == 0 or not isinstance(flip, Iterable) else flip
         )
         self.flip = tuple(_check.real("flip", e, 0.0, 0.5) for e in per_level)
         if len(self.flip) != len(self.branching):
@@ -101,18 +106,18 @@ class Tree:
 
         For any number N of features, the expectation of Y^T Y is N times this matrix.
         """
-        _check.memory("the covariance of the items", 8 * self.n_items**2)
+        _memory.require("the covariance of the items", 8 * self.n_items**2)
         out = np.full((self.n_items, self.n_items), self._correlations[0])
         for level in range(1, self.n_levels):
             size = self.n_items // int(self._nodes[level])
             for start in range(0, self.n_items, size):
                 out[start : start + size, start : start + size] = self._correlations[level]
-        return out
+        return frozen(out)
 
     @cached_property
     def multiplicities(self) -> NDArray[np.int64]:
         """Number of modes that share each level's singular value, (D,)."""
-        return np.diff(self._nodes, prepend=0)
+        return frozen(np.diff(self._nodes, prepend=0))
 
     def singular_values(self, n_features: int) -> Floats:
         r"""Singular values of the input-output correlations for many features, (D,), one per level.
@@ -145,7 +150,7 @@ class Tree:
         Column 0 is constant. The columns of level l >= 1 are zero but for the items below one node of level l - 1,
         which they contrast child by child: first against the rest, second against those after it, and so on.
         """
-        _check.memory("the object analyzers", 8 * self.n_items**2)
+        _memory.require("the object analyzers", 8 * self.n_items**2)
         out = np.zeros((self.n_items, self.n_items))
         out[:, 0] = 1 / np.sqrt(self.n_items)
         column = 1
@@ -160,7 +165,7 @@ class Tree:
                     out[start : start + size, column] = rest / norm
                     out[start + size : start + (rest + 1) * size, column] = -1 / norm
                     column += 1
-        return out
+        return frozen(out)
 
     def sample(
         self,
@@ -209,7 +214,9 @@ class Tree:
         chosen = _engine.choose_sampler(engine)
         seed = seed_of(rng)
         kind = np.dtype(dtype_name)
-        _check.memory(f"{n_features} features of {self.n_items} items", n_features * self.n_items * kind.itemsize)
+        scratch = min(n_threads, n_features // 64 + 2) * int(self._nodes.sum()) * 9
+        wanted = f"{n_features} features of {self.n_items} items"
+        _memory.require(wanted, n_features * self.n_items * kind.itemsize + scratch)
         outputs = np.empty((n_features, self.n_items), dtype=kind)
         # Fraction, because flip * 2^64 must be the same whole number on every machine.
         threshold = [int(Fraction(e) * 2**64) for e in self.flip]

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
+from pylinear import _check
 from pylinear._gap import Gap
 
 __all__ = ["learning_curves"]
@@ -30,6 +31,8 @@ def learning_curves(gap: Gap, ax: Axes | None = None) -> Axes:
         Mode strength against epochs: thin red lines are runs, blue lines (10) with the paper's a0, and dashed
         black lines the averaged flow, in the mean over runs.
     """
+    if not isinstance(gap, Gap):
+        raise TypeError(f"gap must be a pylinear.Gap, from pylinear.gap; got {_check.show(gap)}")
     if ax is None:
         _, ax = plt.subplots(figsize=(7.0, 4.5), layout="constrained")
     epochs = gap.run.epochs

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pylinear import _check
+from pylinear import _check, _memory
 from pylinear._check import Floats
 
 if TYPE_CHECKING:
@@ -36,6 +36,15 @@ def _in_domain(name: str, value: ArrayLike, low: float, *, above: bool, domain: 
     if np.any(wrong):
         raise ValueError(f"{name} must be {domain}; got {_check.show(float(out[wrong].flat[0]))}")
     return out
+
+
+def _broadcast(*arguments: Floats) -> None:
+    """Raise unless the arguments broadcast to one shape."""
+    try:
+        np.broadcast_shapes(*(x.shape for x in arguments))
+    except ValueError:
+        shapes = ", ".join(str(x.shape) for x in arguments)
+        raise ValueError(f"the arguments must broadcast to one shape; got shapes {shapes}") from None
 
 
 def _time(t: ArrayLike) -> Floats:
@@ -84,11 +93,15 @@ def mode_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.
     t, tau = _time(t), _tau(tau)
     s = _in_domain("s", s, 0.0, above=False, domain="at least 0")
     a0 = _in_domain("a0", a0, 0.0, above=True, domain="above 0, where (10) holds")
+    _broadcast(t, s, a0, tau)
     # s / (1 + (s/a0 - 1) e^-x) = a0 / (e^-x + a0 (1 - e^-x)/s), where (1 - e^-x)/s -> 2 t/tau for s -> 0.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         x = 2 * s * t / tau
         risen = np.where(x > 0, -np.expm1(-x) / s, 2 * t / tau)
-        return np.asarray(a0 / (np.exp(-x) + a0 * risen))
+        below = np.exp(-x) + a0 * risen
+        # Where a product leaves the range of the type, by logarithms.
+        far = s / (np.exp(np.log(s) - np.log(a0) - x) - np.expm1(-x))
+        return np.asarray(np.where((below > 1e-290) & (below < 1e290), a0 / below, far))
 
 
 def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -99,7 +112,7 @@ def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     s : array_like
         Association strength, above 0.
     eps : array_like
-        Distance from 0 at the start and from s at the end, above 0 and below s / 2.
+        Distance from 0 at the start and from s at the end, above 0 and at most s / 2.
     tau : array_like
         Time constant, above 0.
 
@@ -114,9 +127,11 @@ def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     """
     s = _in_domain("s", s, 0.0, above=True, domain="above 0")
     eps = _in_domain("eps", eps, 0.0, above=True, domain="above 0")
+    tau = _tau(tau)
+    _broadcast(s, eps, tau)
     if np.any(eps > s / 2):
         raise ValueError("eps must be at most s / 2: a mode cannot come within eps of s before it leaves eps")
-    return np.asarray(_tau(tau) / s * np.log(s / eps - 1))
+    return np.asarray(tau / s * np.log(s / eps - 1))
 
 
 def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -142,9 +157,11 @@ def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     """
     s = _in_domain("s", s, 0.0, above=True, domain="above 0")
     a0 = _in_domain("a0", a0, 0.0, above=True, domain="above 0, where (10) holds")
+    tau = _tau(tau)
+    _broadcast(s, a0, tau)
     if np.any(a0 > s / 2):
         raise ValueError("a0 must be at most s / 2: a mode that starts above never passes it")
-    return np.asarray(_tau(tau) / (2 * s) * np.log(s / a0 - 1))
+    return np.asarray(tau / (2 * s) * np.log(s / a0 - 1))
 
 
 def transition_time(s: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -166,7 +183,9 @@ def transition_time(s: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     >>> float(transition_time(4.0))
     0.5
     """
-    return np.asarray(2 * _tau(tau) / _in_domain("s", s, 0.0, above=True, domain="above 0"))
+    s, tau = _in_domain("s", s, 0.0, above=True, domain="above 0"), _tau(tau)
+    _broadcast(s, tau)
+    return np.asarray(2 * tau / s)
 
 
 def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: ArrayLike = 1.0) -> Floats:
@@ -194,6 +213,7 @@ def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: Array
     t, tau = _time(t), _tau(tau)
     s = _check.array("s", s, None)
     b0 = _check.array("b0", b0, None)
+    _broadcast(t, s, b0, tau)
     return np.asarray(s + (b0 - s) * np.exp(-t / tau))
 
 
@@ -230,7 +250,8 @@ def initial_strength(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike)
     w32 = _check.array("w32", w32, (None, w21.shape[0]), copy=False)
     u = _check.array("u", u, (w32.shape[0], None), copy=False)
     v = _check.array("v", v, (w21.shape[1], u.shape[1]), copy=False)
-    return np.asarray(np.sum((w21 @ v + w32.T @ u) ** 2, axis=0) / 4)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(np.sum((w21 @ v + w32.T @ u) ** 2, axis=0) / 4)
 
 
 def flow(
@@ -278,12 +299,14 @@ def flow(
     times = _in_domain("t", t, 0.0, above=False, domain="at least 0")
     if times.ndim != 1 or np.any(np.diff(times) < 0):
         raise ValueError("t must be a sequence of times that do not decrease")
+    if not hasattr(data, "sigma_yx"):
+        raise TypeError(f"data must be a pylinear.Dataset; got {_check.show(data)}")
     tau = _check.real("tau", tau, 0.0, above=True)
     rtol = _check.real("rtol", rtol, 1e-13, 1e-2)
     w21 = _check.array("w21", w21, (None, data.n_inputs))
     hidden = w21.shape[0]
     w32 = _check.array("w32", w32, (data.n_features, hidden))
-    _check.memory("the weights at all times", 16 * (w21.size + w32.size) * max(1, times.size))
+    _memory.require("the weights at all times", 16 * (w21.size + w32.size) * max(1, times.size))
     sigma_yx, sigma_xx = data.sigma_yx, data.sigma_xx
 
     def velocity(_: float, state: Floats) -> Floats:
@@ -297,10 +320,9 @@ def flow(
     else:
         # Small weights matter as long as they are small: the absolute tolerance is set by the weights at the start.
         atol = rtol * max(float(np.abs(start).max()), np.finfo(float).tiny)
-        solution = solve_ivp(
-            velocity, (0.0, times[-1] / tau), start, method="DOP853", t_eval=times / tau, rtol=rtol, atol=atol
-        )
+        once, index = np.unique(times / tau, return_inverse=True)
+        solution = solve_ivp(velocity, (0.0, once[-1]), start, method="DOP853", t_eval=once, rtol=rtol, atol=atol)
         if not solution.success:
             raise RuntimeError(f"the flow could not be integrated: {solution.message}")
-        states = solution.y.T
+        states = solution.y.T[index]
     return states[:, : w21.size].reshape(-1, *w21.shape), states[:, w21.size :].reshape(-1, *w32.shape)

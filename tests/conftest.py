@@ -6,9 +6,9 @@ from pylinear import _engine
 
 
 def pytest_configure(config):
-    required = os.environ.get("PYLINEAR_REQUIRE_CORE", "0") == "1"
-    if required and _engine._core is None:
-        raise pytest.UsageError("PYLINEAR_REQUIRE_CORE=1, but pylinear was installed without its compiled core")
+    required = os.environ.get("PYLINEAR_REQUIRE_CORE")
+    if required not in {None, "0", "1"} or (required and required != str(int(_engine._core is not None))):
+        raise pytest.UsageError(f"PYLINEAR_REQUIRE_CORE={required}, but the compiled core is {_engine._core}")
     if _engine._core is None:
         # The suite turns warnings into errors, and this one belongs to the install.
         config.addinivalue_line("filterwarnings", "ignore:pylinear's compiled core:RuntimeWarning")

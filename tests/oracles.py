@@ -43,6 +43,18 @@ def presented(order, n_items, seed, count, run=0):
     return out[:count]
 
 
+def sequential(data, w21, w32, rate, items):
+    """The mistake of updating W21 from the W32 that has just been updated."""
+    w21, w32 = w21.copy(), w32.copy()
+    for item in items:
+        x = data.inputs[:, item]
+        h = w21 @ x
+        delta = data.outputs[:, item] - w32 @ h
+        w32 += rate * np.outer(delta, h)
+        w21 += rate * np.outer(w32.T @ delta, x)
+    return w21, w32
+
+
 def relative(a, b):
     """Largest difference, relative to the largest entry of b."""
     return np.abs(np.asarray(a) - b).max() / np.abs(b).max()

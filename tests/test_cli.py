@@ -22,7 +22,8 @@ def test_demo_prints_the_table_and_writes_picture_and_data(tmp_path, capsys):
         rows = list(csv.DictReader(file))
     assert [row["mode"] for row in rows] == ["1", "2", "3", "4"]
     assert f"{float(rows[0]['finite rate']):.4f}" in printed.out
-    # The setting of the paper: (13) for 10,000 features, and the budget that THEORY's 1(h) leads one to expect.
+    # The setting of the paper: (13) for 10,000 features, and at rate x s1 = 0.05 a finite-rate gap between those
+    # of a plain numpy trial at 0.025 (0.043) and at 0.1 (0.17).
     s = [float(row["s"]) for row in rows]
     np.testing.assert_allclose(s, [156.8, 90.6, 60.0, 60.0], rtol=0.02)
     assert 0.05 < float(rows[0]["finite rate"]) < 0.1
@@ -55,6 +56,7 @@ def test_a_folder_that_cannot_be_made(tmp_path, capsys):
 
 def test_demo_without_the_core_names_the_fix(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_engine, "_core", None)
+    monkeypatch.setattr(_engine, "IN_CHECKOUT", False)
     _engine._warn_fallback.cache_clear()
     with pytest.warns(RuntimeWarning, match="sampling with numba"):
         assert _cli.main(["demo", "--out", str(tmp_path)]) == 1

@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -121,6 +122,27 @@ def test_a_dataset_keeps_its_own_copy():
         data.outputs[0, 0] = 2
 
 
+def test_what_is_shared_cannot_be_overwritten():
+    tree = pl.Tree((2, 2), 0.1)
+    data = pl.toy()
+    for array in (data.inputs, data.sigma_xx, data.sigma_yx, data.modes.v, tree.covariance, tree.multiplicities):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+
+
+def test_many_items_need_no_square_of_them():
+    data = pl.Dataset(np.random.default_rng(0).standard_normal((2, 50_000)))
+    tracemalloc.start()
+    assert data.modes.v.shape == (50_000, 2)
+    assert tracemalloc.get_traced_memory()[1] < 50e6
+    tracemalloc.stop()
+
+
+def test_outputs_too_large_for_their_modes_are_refused():
+    with pytest.raises(ValueError, match="small enough"):
+        _ = pl.Dataset(np.full((3, 2), 1e308)).modes
+
+
 @pytest.mark.parametrize("kind", [bool, np.int8, np.uint16, ">f4", np.float16, np.float64])
 def test_real_numbers_of_every_kind_are_taken(kind):
     table = np.array([[1, 0, 1], [0, 1, 1]], dtype=kind)
@@ -173,6 +195,8 @@ def test_another_delimiter_and_quotes(tmp_path):
         ("item,a\nRobin,nan\n", "line 2: 'nan', the 'a' of 'Robin', is not finite"),
         ("item,a\nRobin,1e999\n", "line 2: '1e999', the 'a' of 'Robin', is not finite"),
         ("item,a\n ,1\n", "line 2: the item has no name"),
+        ("item,a\n,\n", "line 2: the item has no name"),
+        ("item,a\nRobin,1_000\n", "line 2: '1_000', the 'a' of 'Robin', is not a number"),
     ],
 )
 def test_errors_of_a_table_name_the_line(tmp_path, text, message):

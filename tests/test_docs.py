@@ -1,4 +1,4 @@
-"""Examples in docstrings and in the README run, and say what they print."""
+"""Examples in docstrings run and print what they say; those in the README run."""
 
 import doctest
 import importlib

@@ -8,6 +8,7 @@ from pylinear import _engine
 @pytest.fixture
 def no_core(monkeypatch):
     monkeypatch.setattr(_engine, "_core", None)
+    monkeypatch.setattr(_engine, "IN_CHECKOUT", False)
     _engine._warn_fallback.cache_clear()
 
 
@@ -37,6 +38,18 @@ def test_without_the_core_everything_but_training_works(no_core):
 def test_without_the_core_training_names_the_fix(no_core, call):
     with pytest.raises(pl.EngineMissingError, match=r"install a C\+\+20 compiler .* and then install pylinear again"):
         call()
+
+
+def test_a_source_folder_in_the_way_is_named(no_core, monkeypatch):
+    monkeypatch.setattr(_engine, "IN_CHECKOUT", True)
+    with pytest.raises(pl.EngineMissingError, match="from the folder of its source"):
+        pl.train(pl.toy(), hidden=2, rate=0.1, epochs=1)
+
+
+def test_the_warning_points_at_the_caller(no_core):
+    with pytest.warns(RuntimeWarning) as caught:
+        pl.Tree((2,), 0.1).sample(5, rng=0)
+    assert caught[0].filename == __file__
 
 
 @pytest.mark.core

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import pylinear as pl
-from baselines import naive, sequential
-from oracles import presented, relative
+from baselines import naive
+from oracles import presented, relative, sequential
 
 pytestmark = pytest.mark.core
 

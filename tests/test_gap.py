@@ -1,3 +1,7 @@
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 
@@ -77,8 +81,9 @@ def test_the_table(data):
     assert "rate x s1 = 0.05" in lines[0]
     assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3", "4"]
     cells = [float(x) for x in lines[3].split()[1:]]
-    expected = [gap.s[0], *(x[0] for x in gap.against().values()), *(x[0] for x in gap.by_cause().values())]
-    np.testing.assert_allclose(cells, expected, atol=5e-3, rtol=0)
+    assert cells[0] == pytest.approx(gap.s[0], rel=1e-3)
+    expected = [*(x[0] for x in gap.against().values()), *(x[0] for x in gap.by_cause().values())]
+    np.testing.assert_allclose(cells[1:], expected, atol=5.1e-5, rtol=0)
     assert "Run(" in repr(gap)
 
 
@@ -137,6 +142,28 @@ def test_the_output_reduction_is_exact(data):
     # Nothing to gain: left as it is.
     tiny = pl.toy()
     assert reduce_outputs(tiny, np.zeros((5, 9)), tiny.modes.u).data is tiny
+
+
+def test_an_interrupted_run_has_the_gap_of_what_it_recorded():
+    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(pl.TrainingInterrupted) as caught:
+        pl.train(pl.toy(), hidden=4, rate=0.02, epochs=1e9, rng=0, init=pl.Gaussian(0.1), record=np.arange(500.0))
+    gap = pl.gap(caught.value.run)
+    assert gap.by_cause()["finite rate"].max() < 0.1
+
+
+def test_a_gap_that_nobody_measured_is_not_zero():
+    run = pl.train(pl.toy(), hidden=4, rate=1e300, epochs=5, rng=0, init=pl.Gaussian(1.0), record=[5.0])
+    assert run.status == ("diverged",)
+    gap = pl.gap(run)
+    assert np.isnan(gap.by_cause()["finite rate"]).all()
+    assert str(gap).splitlines()[3].split()[-1] == "-"
+
+
+def test_an_order_that_favours_some_items_is_warned_of():
+    run = pl.train(pl.toy(), hidden=4, rate=0.02, epochs=10, rng=0, order=[0, 1, 2, 3, 0])
+    with pytest.warns(pl.AssumptionWarning, match="shows items 1 to 2 times"):
+        pl.gap(run)
 
 
 def test_data_without_a_mode_has_no_gap():

@@ -31,6 +31,11 @@ def test_learning_curves_draw_what_they_are_given(gap):
     plt.close(figure)
 
 
+def test_only_gaps_are_drawn():
+    with pytest.raises(TypeError, match=r"gap must be a pylinear.Gap"):
+        plots.learning_curves(None)
+
+
 def test_without_axes_it_makes_its_own_and_touches_no_global_style(gap):
     before = dict(mpl.rcParams)
     ax = plots.learning_curves(gap)

@@ -49,8 +49,8 @@ def test_features_far_out_differ_from_those_at_the_start(engine):
     np.testing.assert_array_equal(far, tree.sample(640, rng=4, first=2**38, engine="numba").outputs)
 
 
-# n_features, hidden, n_items; large enough that threads are really started.
-SIZES = [(6_000, 16, 4), (1_500, 40, 150)]
+# n_features, hidden, n_items; large enough that threads are started on either route: 6 N3 N2 is above 10^6.
+SIZES = [(6_000, 32, 4), (3_000, 60, 150)]
 
 
 def problem(n_features, hidden, n_items, seed=0):
@@ -75,6 +75,16 @@ def test_threads_do_not_change_the_weights(size, route, dtype):
         sim = pl.Simulation(data, w21, w32, rate=rate, rng=3, threads=threads, route=route, dtype=dtype)
         sim.advance(presentations=403)
         results.add(final_weights(sim) + sim.mode_strengths.tobytes() + np.float64(sim.loss).tobytes())
+    assert len(results) == 1
+
+
+@pytest.mark.core
+def test_threads_do_not_change_what_is_recorded():
+    data, w21, w32, rate = problem(*SIZES[0])
+    results = set()
+    for threads in (1, 2, 3, 8):
+        run = pl.train(data, hidden=32, rate=rate, epochs=30, init=(w21, w32), rng=0, threads=threads, record=31)
+        results.add(run.mode_strengths.tobytes() + run.loss.tobytes())
     assert len(results) == 1
 
 

@@ -1,3 +1,6 @@
+import copy
+import pickle
+import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -93,6 +96,58 @@ def test_threads_may_share_a_simulation():
     alone.advance(presentations=4 * 20 * 7)
     assert shared.presentations == alone.presentations
     np.testing.assert_array_equal(shared.w32, alone.w32)
+
+
+def test_a_signal_handler_that_looks_in_is_told_to_wait(data, weights):
+    sim = pl.Simulation(data, *weights, rate=1e-4, rng=0)
+    before = signal.signal(signal.SIGALRM, lambda *_: sim.loss)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(RuntimeError, match="in the middle of a call of its own"):
+            sim.advance(epochs=10**9)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert np.isfinite(sim.loss)
+
+
+@pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_simulation_is_not_copied_unawares(data, weights, take):
+    with pytest.raises(TypeError, match="cannot be pickled or copied: make another from its w21 and w32"):
+        take(pl.Simulation(data, *weights, rate=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("scale", "dtype"), [(1e-200, "float64"), (1e104, "float64"), (1e-24, "float32"), (1e-20, "float32")]
+)
+@pytest.mark.parametrize("route", ["blocked", "fused"])
+def test_the_scale_of_the_data_makes_no_difference(scale, dtype, route):
+    # y -> c y, W -> sqrt(c) W, rate -> rate / c leaves (3)-(4) as they are.
+    rng = np.random.default_rng(1)
+    y, w21, w32 = rng.standard_normal((7, 4)), rng.standard_normal((5, 4)) / 10, rng.standard_normal((7, 5)) / 10
+    ends = []
+    for c in (1.0, scale):
+        sim = pl.Simulation(
+            pl.Dataset(y * c), w21 * c**0.5, w32 * c**0.5, rate=0.05 / c, order="cyclic", dtype=dtype, route=route
+        )
+        sim.advance(presentations=400)
+        assert sim.status == "ok"
+        ends.append(sim.w32 / c**0.5)
+    assert relative(ends[1], ends[0]) < (1e-12 if dtype == "float64" else 1e-4)
+
+
+def test_inputs_of_very_different_lengths_are_not_taken_for_orthogonal():
+    e = 7e-8
+    inputs = np.array([[1, 0, 0], [0, e, e], [0, 0, e]])
+    data = pl.Dataset(np.eye(3), inputs)
+    assert not data.orthogonal
+    w21, w32, rate = np.diag([0.1, 1e3, 1e3]), np.eye(3) / 2, 0.1 / e
+    sim = pl.Simulation(data, w21, w32, rate=rate, order=[1, 2])
+    sim.advance(presentations=2_000)
+    expected = naive(data, w21, w32, rate, [1, 2] * 1_000)
+    assert relative(sim.w21, expected[0]) < 1e-12
+    assert pl.Dataset(np.eye(2), 1e-170 * np.eye(2)).orthogonal
+    assert not pl.Dataset(np.eye(2), 1e-170 * np.array([[1.0, 1.0], [0.0, 1.0]])).orthogonal
 
 
 def test_representation(data, weights):

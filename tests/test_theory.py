@@ -31,6 +31,10 @@ def test_mode_strength_is_the_papers_formula_and_its_limits():
     # Small s t, where the printed form loses half its digits, and a product s t that underflows.
     assert theory.mode_strength(1.0, 1e-12, 1.0) == pytest.approx(1 / 3, rel=1e-11)
     assert theory.mode_strength(1e-200, 1e-200, 1.0) == 1.0
+    # Products that leave the range.
+    assert theory.mode_strength(1.0, 1e170, 1e-170) == 1e170
+    assert theory.mode_strength(50.0, 1e10, 1e-320) == 1e10
+    assert theory.mode_strength(0.0, 1e-300, 1e300) == pytest.approx(1e300, rel=1e-12)
 
 
 def test_mode_strength_broadcasts():
@@ -173,6 +177,13 @@ def test_a_bottleneck_learns_the_strongest_modes():
     w21, w32 = pl.Gaussian(1e-3).draw(data, hidden=2, rng=np.random.default_rng(0))
     lower, upper = theory.flow([40.0], w21, w32, data)
     np.testing.assert_allclose(upper[0] @ lower[0], np.diag([3.0, 2.0, 0.0]), atol=1e-6)
+
+
+def test_times_of_a_flow_may_repeat():
+    data = pl.toy()
+    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)
+    twice, once = theory.flow([0, 1, 1, 2], w21, w32, data)[1], theory.flow([0, 1, 2], w21, w32, data)[1]
+    np.testing.assert_array_equal(twice, once[[0, 1, 1, 2]])
 
 
 def test_flow_for_no_time_at_all():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import pylinear as pl
+from pylinear import _train
 
 pytestmark = pytest.mark.core
 
@@ -177,28 +178,27 @@ def test_ctrl_c_stops_a_simulation_where_it_can_go_on(data):
 
 @pytest.mark.parametrize("route", ["blocked", "fused"])
 def test_the_interpreter_runs_on_while_a_network_trains(data, route):
-    weights = pl.Gaussian(0.01).draw(data, 16, np.random.default_rng(0))
+    weights = pl.Gaussian(0.01).draw(data, 16, rng=0)
     sim = pl.Simulation(data, *weights, rate=1e-4, rng=0, threads=1, route=route)
-    counted = 0
-    running = True
+    ticks = []
+    stop = threading.Event()
 
-    def count():
-        nonlocal counted
-        while running:
-            counted += 1
-            time.sleep(0.001)
-        return
+    def tick():
+        while not stop.wait(0.005):
+            ticks.append(time.monotonic())
 
-    thread = threading.Thread(target=count)
+    thread = threading.Thread(target=tick)
     thread.start()
-    before = counted
-    began = time.monotonic()
-    while time.monotonic() - began < 0.3:
-        sim.advance(epochs=200)
-    seen = counted - before
-    running = False
+    # One call, long enough for many ticks: without the lock's release there would be none inside it.
+    epochs, began, ended = 2_000, 0.0, 0.0
+    while ended - began < 0.3:
+        epochs *= 2
+        began = time.monotonic()
+        sim.advance(epochs=epochs)
+        ended = time.monotonic()
+    stop.set()
     thread.join()
-    assert seen > 20
+    assert sum(began + 0.05 < t < ended - 0.05 for t in ticks) > 10
 
 
 def test_several_threads_may_train_at_once(data):
@@ -221,8 +221,12 @@ def test_a_forked_child_can_train(data):
     pl.train(big, hidden=16, rate=1e-4, epochs=5, threads=2)
     child = os.fork()
     if child == 0:
-        pl.train(big, hidden=16, rate=1e-4, epochs=5, threads=2)
-        os._exit(0)
+        status = 1
+        try:
+            pl.train(big, hidden=16, rate=1e-4, epochs=5, threads=2)
+            status = 0
+        finally:
+            os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
 
 
@@ -233,6 +237,42 @@ def test_an_error_in_one_run_reaches_the_caller(data, monkeypatch):
     monkeypatch.setattr(pl.Gaussian, "draw", fail)
     with pytest.raises(MemoryError, match="no room"):
         pl.train(data, hidden=3, rate=1e-3, epochs=1, runs=20)
+
+
+def test_a_second_ctrl_c_waits_for_the_first():
+    calls = []
+
+    class Pool:
+        def shutdown(self, **arguments):
+            calls.append(arguments)
+            if len(calls) < 3:
+                raise KeyboardInterrupt
+
+    _train._shut_down(Pool())
+    assert calls == [{"cancel_futures": True}] * 3
+
+
+def test_small_networks_answer_ctrl_c_too():
+    # The work of a block is not in W32 alone: with one feature and one hidden unit it is in the order of 128 items.
+    data = pl.Dataset(np.ones((1, 128)))
+    press_ctrl_c_after(0.2)
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        pl.train(data, hidden=1, rate=1e-4, epochs=10**9, rng=0)
+    # No timing of the engine: a second is twenty times what is promised.
+    assert time.monotonic() - began < 1.2
+
+
+def test_a_record_of_more_times_than_there_are_is_as_good_as_all(data):
+    run = pl.train(data, hidden=2, rate=1e-3, epochs=1, rng=0, record=2**31)
+    assert run.presentations.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_float32_refuses_what_it_cannot_hold(data):
+    with pytest.raises(ValueError, match="w21 must be finite in float32"):
+        pl.train(data, hidden=2, rate=1e-3, epochs=1, init=(np.full((2, 4), 1e300), np.ones((400, 2))), dtype="float32")
+    with pytest.raises(ValueError, match="outputs must be finite in float32"):
+        pl.train(pl.Dataset([[1e150]]), hidden=2, rate=1e-3, epochs=1, dtype="float32")
 
 
 def test_interrupting_the_main_thread_from_another(data):

@@ -81,14 +81,14 @@ template <class T>
 using OptionalArray = std::optional<ArrayArg<T>>;
 
 template <class T>
-std::pair<Index, std::string> record(Network<T>& network, std::vector<std::uint64_t> presentations, int threads,
+std::pair<Index, std::string> record(Network<T>& network, const ArrayArg<std::int64_t>& presentations, int threads,
                                      const StopFlag& flag, OptionalArray<double> mode_strengths,
                                      OptionalArray<double> loss, OptionalArray<T> hidden, OptionalArray<T> lower,
                                      OptionalArray<T> w32) {
-  const auto n = static_cast<Index>(presentations.size());
+  const Index n = presentations.size();
   const TrainingSet<T>& data = network.data();
   if (mode_strengths.has_value() != loss.has_value()) throw std::invalid_argument("mode strengths go with the loss");
-  Record<T> to{std::move(presentations),
+  Record<T> to{std::vector<std::uint64_t>(presentations.data(), presentations.data() + n),
                output(mode_strengths, {n, data.n_modes}, "mode_strengths"),
                output(loss, {n}, "loss"),
                output(hidden, {n, data.n_items, network.hidden()}, "hidden"),
@@ -118,10 +118,11 @@ void bind_network(py::module_& module, const char* set_name, const char* network
 
   py::class_<Network<T>>(module, network_name)
       .def(py::init([](std::shared_ptr<TrainingSet<T>> data, const std::string& route, double rate,
-                       const std::string& order, std::uint64_t key, std::vector<Index> given, const ArrayArg<T>& lower,
-                       const ArrayArg<T>& w32) {
+                       const std::string& order, std::uint64_t key, const ArrayArg<std::int64_t>& given,
+                       const ArrayArg<T>& lower, const ArrayArg<T>& w32) {
              const Index hidden = w32.ndim() == 2 ? w32.shape(1) : 0;
-             Schedule schedule(named<Order>(order, kOrders), data->n_items, make_key(key), std::move(given));
+             Schedule schedule(named<Order>(order, kOrders), data->n_items, make_key(key),
+                               std::vector<Index>(given.data(), given.data() + given.size()));
              const Index n_features = data->n_features;
              auto network = std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes), hidden, rate,
                                                          std::move(schedule));
@@ -130,15 +131,22 @@ void bind_network(py::module_& module, const char* set_name, const char* network
              network->weights_changed();
              return network;
            }),
-           py::arg("data"), py::arg("route"), py::arg("rate"), py::arg("order"), py::arg("key"), py::arg("given"),
-           py::arg("lower").noconvert(), py::arg("w32").noconvert())
+           py::arg("data"), py::arg("route"), py::arg("rate"), py::arg("order"), py::arg("key"),
+           py::arg("given").noconvert(), py::arg("lower").noconvert(), py::arg("w32").noconvert())
+      .def_static(
+          "bytes",
+          [](const std::string& route, Index n_features, Index n_items, Index n_inputs, Index hidden, int threads) {
+            return Network<T>::bytes(named<Route>(route, kRoutes), n_features, n_items, n_inputs, hidden, threads);
+          },
+          py::arg("route"), py::arg("n_features"), py::arg("n_items"), py::arg("n_inputs"), py::arg("hidden"),
+          py::arg("threads"), "Bytes that a network of these sizes takes at the most.")
       .def_property_readonly("position", &Network<T>::position)
       .def("lower", [](Network<T>& n) { return copy_out(n.lower(), n.lower_rows(), n); })
       .def("w32", [](Network<T>& n) { return copy_out(n.w32(), n.data().n_features, n); })
-      .def("record", &record<T>, py::arg("presentations"), py::kw_only(), py::arg("threads"), py::arg("stop"),
-           py::arg("mode_strengths").noconvert() = std::nullopt, py::arg("loss").noconvert() = std::nullopt,
-           py::arg("hidden").noconvert() = std::nullopt, py::arg("lower").noconvert() = std::nullopt,
-           py::arg("w32").noconvert() = std::nullopt,
+      .def("record", &record<T>, py::arg("presentations").noconvert(), py::kw_only(), py::arg("threads"),
+           py::arg("stop"), py::arg("mode_strengths").noconvert() = std::nullopt,
+           py::arg("loss").noconvert() = std::nullopt, py::arg("hidden").noconvert() = std::nullopt,
+           py::arg("lower").noconvert() = std::nullopt, py::arg("w32").noconvert() = std::nullopt,
            "Advance to each presentation in turn and write what is asked for into row t of the arrays given.");
 }
 

@@ -6,14 +6,9 @@
 #include <new>
 #include <utility>
 
+#include "kernels/index.hpp"
+
 namespace pylinear {
-
-using Index = std::ptrdiff_t;
-
-constexpr Index round_up(Index n, Index multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-/// Bytes of one cache line, and of the widest vector register.
-constexpr Index kLine = 64;
 
 /// A zeroed block of T that starts on a cache line; it moves but never copies itself.
 template <class T>

@@ -26,7 +26,7 @@ template <class T>
 bool Network<T>::open_block(std::uint64_t until) {
   schedule_.block(position_, longest_block_, block_.shown);
   prepare_block();
-  if (!block_stays_finite()) return false;
+  if (!block_stays_in_range()) return false;
   const std::uint64_t left = until - position_;
   if (left < block_.shown.size()) {
     Snapshot snapshot{Array<T>(w32_.size()), Array<T>(lower_.size()), w32_norm_, lower_norm_, position_};
@@ -91,11 +91,15 @@ void Network<T>::prepare_block() {
 }
 
 template <class T>
-bool Network<T>::block_stays_finite() const {
-  // Every number that the block can form is bounded by a product of Frobenius norms. A run that converges is hundreds
-  // of orders of magnitude below the limit; one that is about to overflow goes on presentation by presentation.
+bool Network<T>::block_stays_in_range() const {
+  // Every number that the block can form is bounded by a product of Frobenius norms. A run that converges is far below
+  // the limit; one that is about to overflow goes on presentation by presentation.
   const Block& block = block_;
   const double rate = static_cast<double>(rate_), limit = std::numeric_limits<T>::max() / 16;
+  // A block forms squares that single presentations do not. On scales where those lose digits, it is not taken.
+  const double small =
+      std::sqrt(static_cast<double>(std::numeric_limits<T>::min())) / std::numeric_limits<T>::epsilon();
+  if (outputs_norm_ < small || rate < small || rate > 1 / small) return false;
   const double r = outputs_norm_ + w32_norm_ * block.h_norm;
   const double g =
       w32_norm_ * r * block.inverse_norm + rate * block.h_norm * r * r * block.inverse_norm * block.inverse_norm;
@@ -170,7 +174,8 @@ void Network<T>::close_block() {
     });
   };
   const auto learning = [&](Index c) {
-    return rate_ * static_cast<T>(data_->input_squares[block.items[static_cast<std::size_t>(c)]]);
+    const double square = data_->input_squares[block.items[static_cast<std::size_t>(c)]];
+    return static_cast<T>(static_cast<double>(rate_) * square);
   };
   for (Index c = 0; c < b; ++c) {
     for (Index p = 0; p < b; ++p) block.mix[c * b + p] = learning(c) * block.inverse_t[c * b + p];
@@ -192,8 +197,8 @@ template bool Network<float>::open_block(std::uint64_t);
 template bool Network<double>::open_block(std::uint64_t);
 template void Network<float>::prepare_block();
 template void Network<double>::prepare_block();
-template bool Network<float>::block_stays_finite() const;
-template bool Network<double>::block_stays_finite() const;
+template bool Network<float>::block_stays_in_range() const;
+template bool Network<double>::block_stays_in_range() const;
 template void Network<float>::pass_block(Index, float*);
 template void Network<double>::pass_block(Index, double*);
 template void Network<float>::close_block();

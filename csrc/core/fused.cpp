@@ -12,8 +12,8 @@ namespace pylinear {
 template <class T>
 void Network<T>::hidden_of_item(Index item, T* h) {
   std::fill_n(h, stride_, T{0});
-  kernels_.forward({data_->n_inputs, lower_.data(), stride_, nullptr, data_->inputs + item * data_->n_inputs, 0,
-                    nullptr, h, 0, stride_});
+  kernels_.forward(
+      {data_->n_inputs, lower_.data(), stride_, nullptr, data_->inputs + item * data_->n_inputs, 0, nullptr, h});
 }
 
 template <class T>
@@ -61,6 +61,8 @@ void Network<T>::close_presentation(bool written) {
     for (Index j = 0; j < stride_; ++j) g[j] += carried_[segment * stride_ + j];
   }
   const double rate = static_cast<double>(rate_), x = std::sqrt(data_->input_squares[item_]);
+  // The bound has grown with every block; whether this is the end is decided by the norm itself.
+  if (!written) w32_norm_ = frobenius(w32_.data(), w32_.size());
   const double w32_norm = w32_norm_ + rate * std::sqrt(squares) * frobenius(h_.data(), stride_);
   const double g_norm = frobenius(g, stride_);
   if (!written) {
@@ -79,15 +81,14 @@ void Network<T>::close_presentation(bool written) {
   ++position_;
   if (route_ == Route::blocked) {
     T* row = lower_.data() + item_ * stride_;
-    const T step = rate_ * static_cast<T>(data_->input_squares[item_]);
+    const auto step = static_cast<T>(rate * data_->input_squares[item_]);
     for (Index j = 0; j < stride_; ++j) row[j] += step * g[j];
     return;
   }
   const Index n_inputs = data_->n_inputs;
   std::fill_n(h_next_.data(), stride_, T{0});
   kernels_.update_and_forward({n_inputs, lower_.data(), stride_, data_->inputs + item_ * n_inputs,
-                               data_->inputs + schedule_.item(position_) * n_inputs, rate_, g, h_next_.data(), 0,
-                               stride_});
+                               data_->inputs + schedule_.item(position_) * n_inputs, rate_, g, h_next_.data()});
   std::swap(h_, h_next_);
 }
 

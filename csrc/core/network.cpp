@@ -93,12 +93,29 @@ void Network<T>::weights_changed() {
 }
 
 template <class T>
-int Network<T>::useful_threads(std::uint64_t until, int threads) const {
+double Network<T>::bytes(Route route, Index n_features, Index n_items, Index n_inputs, Index hidden, int threads) {
+  // In floating point, since it is asked before anyone knows that the sizes make sense.
+  const auto rows = static_cast<double>(n_features), items = static_cast<double>(n_items);
+  const auto lower = static_cast<double>(route == Route::blocked ? n_items : n_inputs);
+  const double stride = static_cast<double>(hidden) + static_cast<double>(kLine) / sizeof(T);
+  const double b = std::min(items, static_cast<double>(kLongestBlock)) + static_cast<double>(kLine) / sizeof(T);
+  const double segments = std::min(static_cast<double>(kSegments), rows / static_cast<double>(kSegmentRows) + 1);
+  const double weights = (rows + lower) * stride * (route == Route::blocked ? 2 : 1);
+  const double block = route == Route::blocked ? segments * b * (stride + b) + 7 * b * (stride + b) : 0;
+  const double observed = items * 2 * stride + threads * (items + b) * (items + 192);
+  return static_cast<double>(sizeof(T)) * (weights + block + observed + segments * stride);
+}
+
+template <class T>
+int Network<T>::useful_threads(const Record<T>& record, int threads) const {
   // A team costs tens of microseconds to start and a few to synchronise: it must have more to do than that.
+  const std::uint64_t until = record.presentations.empty() ? position_ : record.presentations.back();
   const double presentations = static_cast<double>(until - std::min(until, position_));
-  const double flops = 6.0 * static_cast<double>(data_->n_features) * static_cast<double>(stride_);
+  const double weights = static_cast<double>(data_->n_features) * static_cast<double>(stride_);
+  const double observed = record.loss == nullptr ? 0 : static_cast<double>(record.presentations.size());
   const double together = route_ == Route::blocked ? static_cast<double>(longest_block_) : 1.0;
-  if (flops * together < 1e6 || flops * presentations < 1e7) return 1;
+  const double flops = weights * (6 * presentations + 2 * observed * static_cast<double>(data_->n_items));
+  if (6 * weights * together < 1e6 || flops < 1e7) return 1;
   return static_cast<int>(std::min<Index>(threads, n_segments_));
 }
 
@@ -126,8 +143,7 @@ Status Network<T>::advance(std::uint64_t until, int threads, Stop& stop) {
 
 template <class T>
 Status Network<T>::record(Record<T>& record, int threads, Stop& stop) {
-  const std::uint64_t last = record.presentations.empty() ? position_ : record.presentations.back();
-  threads = std::max(1, useful_threads(last, threads));
+  threads = std::max(1, useful_threads(record, threads));
   if (residuals_.size() < threads * residual_size()) residuals_ = Array<T>(threads * residual_size());
   step_ = Step::none;
   status_ = Status::ok;
@@ -167,7 +183,8 @@ void Network<T>::open(std::uint64_t until, Stop& stop) {
   step_ = Step::none;
   if (status_ != Status::ok || position_ >= until) return;
   // A stop never moves the network back behind the presentation that the caller has already seen.
-  const double work = 6.0 * static_cast<double>(w32_.size());
+  const auto b = static_cast<double>(route_ == Route::blocked ? longest_block_ : 1);
+  const double work = 6 * b * static_cast<double>(w32_.size()) + b * b * (b + static_cast<double>(stride_));
   if (stop.poll(work) && position_ >= reported_) {
     status_ = Status::interrupted;
     return;

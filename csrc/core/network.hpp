@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -26,12 +27,20 @@ struct TrainingSet {
   std::shared_ptr<const void> owner;
 };
 
-/// The square root of the sum of the squares of n numbers.
+/// The square root of the sum of the squares of n numbers, also where the squares themselves would overflow.
 template <class T>
 double frobenius(const T* numbers, Index n) {
   double squares = 0;
   for (Index i = 0; i < n; ++i) squares += static_cast<double>(numbers[i]) * static_cast<double>(numbers[i]);
-  return std::sqrt(squares);
+  if (squares < std::numeric_limits<double>::max()) return std::sqrt(squares);
+  double largest = 0;
+  for (Index i = 0; i < n; ++i) largest = std::max(largest, std::abs(static_cast<double>(numbers[i])));
+  squares = 0;
+  for (Index i = 0; i < n; ++i) {
+    const double scaled = static_cast<double>(numbers[i]) / largest;
+    squares += scaled * scaled;
+  }
+  return largest * std::sqrt(squares);
 }
 
 /// blocked: mutually orthogonal inputs; a block of distinct items is one pass over W32. fused: any inputs; a
@@ -61,6 +70,9 @@ class Network {
  public:
   Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Index hidden, double rate, Schedule schedule);
 
+  /// Bytes that a network of these sizes takes at the most, its snapshot and what observing it needs included.
+  static double bytes(Route route, Index n_features, Index n_items, Index n_inputs, Index hidden, int threads);
+
   /// Entries from one row of a weight array to the next: the hidden units, padded with zeros to whole cache lines.
   Index stride() const { return stride_; }
   Index hidden() const { return hidden_; }
@@ -88,7 +100,7 @@ class Network {
     std::uint64_t position;
   };
 
-  int useful_threads(std::uint64_t until, int threads) const;
+  int useful_threads(const Record<T>& record, int threads) const;
   bool drive(Member& member, std::uint64_t until, Stop& stop);
   void open(std::uint64_t until, Stop& stop);
   void close();
@@ -97,7 +109,7 @@ class Network {
 
   bool open_block(std::uint64_t until);
   void prepare_block();
-  bool block_stays_finite() const;
+  bool block_stays_in_range() const;
   void pass_block(Index segment, T* residual);
   void close_block();
 
@@ -107,7 +119,7 @@ class Network {
   void hidden_of_item(Index item, T* h);
 
   void observe(Member& member, Record<T>& record);
-  void pass_observation(Index segment, T* residual);
+  void pass_observation(Index segment, int rank);
   void all_hidden(T* out);
 
   Index first_row(Index segment) const { return std::min(segment * segment_rows_, data_->n_features); }
@@ -127,7 +139,6 @@ class Network {
   // On the blocked route a call may end inside a block. The block is then computed again from its start by the next
   // call, so that the trajectory does not depend on where the calls ended.
   std::optional<Snapshot> snapshot_;
-  std::uint64_t block_origin_ = 0;
 
   Step step_ = Step::none;
   bool probed_ = false;
@@ -156,8 +167,8 @@ class Network {
     Array<T> z;                                    // packed b x stride: rate T^-1 H^T
     Array<T> g;                                    // a segment: packed hidden x b; W32^T R
     Array<T> s;                                    // a segment: packed b x b; R^T R
-    Array<T> s_left;                               // packed b x b: T^-T S, then T^-T S T^-1
-    Array<T> s_errors;                             // packed b x b
+    Array<T> s_left;                               // packed b x b: T^-T S
+    Array<T> s_errors;                             // packed b x b: T^-T S T^-1, the errors' Gram matrix
     Array<T> g_rows;                               // packed b x stride: (W32^T R)^T
     Array<T> mix;                                  // b x b
     double h_norm = 0, inverse_norm = 0, z_norm = 0;

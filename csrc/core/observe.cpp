@@ -18,10 +18,10 @@ void Network<T>::all_hidden(T* out) {
 }
 
 template <class T>
-void Network<T>::pass_observation(Index segment, T* scratch) {
+void Network<T>::pass_observation(Index segment, int rank) {
   const Index n_items = data_->n_items, n_modes = data_->n_modes, padded = round_up(n_items, kernels_.lanes);
-  T* shown = scratch;
-  T* products = seen_products_.data() + (scratch - residuals_.data()) / residual_size() * n_modes * padded;
+  T* shown = residuals_.data() + rank * residual_size();
+  T* products = seen_products_.data() + rank * n_modes * padded;
   std::fill_n(products, n_modes * padded, T{0});
   double squares = 0;
   const Index end = first_row(segment + 1);
@@ -67,9 +67,7 @@ void Network<T>::observe(Member& member, Record<T>& record) {
   if (record.loss != nullptr) {
     const Index from = n_segments_ * member.rank() / member.size();
     const Index to = n_segments_ * (member.rank() + 1) / member.size();
-    for (Index segment = from; segment < to; ++segment) {
-      pass_observation(segment, residuals_.data() + member.rank() * residual_size());
-    }
+    for (Index segment = from; segment < to; ++segment) pass_observation(segment, member.rank());
   }
   member.alone([&] {
     const Index t = record.done++;

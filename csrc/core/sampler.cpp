@@ -81,6 +81,7 @@ template <class T>
 bool sample(const Tree& tree, Key key, std::uint64_t first, Index n, T* out, int threads, Stop& stop) {
   const Index leaves = tree.n_leaves(), nodes = tree.n_nodes();
   const std::uint64_t last = first + static_cast<std::uint64_t>(n);
+  threads = static_cast<int>(std::min<Index>(threads, n / kBlockFeatures + 2));
   std::atomic<std::uint64_t> next{first / kBlockFeatures};
   std::atomic<bool> stopped{false};
   Array<std::uint64_t> scratch(threads * nodes);

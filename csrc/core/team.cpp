@@ -1,6 +1,5 @@
 #include "core/team.hpp"
 
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -29,9 +28,11 @@ void run_team(int threads, const std::function<void(Member&)>& body) {
     Member member(rank, threads, &shared);
     body(member);
   };
+  others.reserve(static_cast<std::size_t>(threads));
   try {
     for (int rank = 1; rank < threads; ++rank) others.emplace_back(wait_and_run, rank);
-  } catch (const std::system_error&) {
+  } catch (...) {
+    // No more threads, or no memory for them: the caller does the work alone.
     go.store(-1);
     go.notify_all();
     for (auto& thread : others) thread.join();

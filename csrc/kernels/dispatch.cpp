@@ -1,4 +1,6 @@
 #include <cstdlib>
+#include <stdexcept>
+#include <string>
 #include <string_view>
 
 #include "kernels/kernels.hpp"
@@ -11,7 +13,10 @@ template <class T>
 const Kernels<T>& choose() {
 #ifdef PYLINEAR_X86
   const char* cap_text = std::getenv("PYLINEAR_ISA");
-  const std::string_view cap = cap_text == nullptr ? "" : cap_text;
+  const std::string_view cap = cap_text == nullptr ? "avx512" : cap_text;
+  if (cap != "baseline" && cap != "avx2" && cap != "avx512") {
+    throw std::invalid_argument("PYLINEAR_ISA must be baseline, avx2 or avx512; got " + std::string(cap));
+  }
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && cap != "baseline";
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && cap != "avx2";

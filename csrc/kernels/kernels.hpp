@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/array.hpp"
+#include "kernels/index.hpp"
 
 namespace pylinear {
 
@@ -19,7 +19,7 @@ struct RowPass {
 };
 
 /// The update of W21 after a presentation and the hidden representation of the next, in one visit:
-/// w_n += rate x_n g, then h_next += x_next_n w_n, over the input units n and the hidden units begin .. end - 1.
+/// w_n += rate x_n g, then h_next += x_next_n w_n, over the input units n.
 template <class T>
 struct InputPass {
   Index n_inputs;
@@ -30,7 +30,6 @@ struct InputPass {
   T rate;
   const T* g;
   T* h_next;
-  Index begin, end;  // multiples of the lanes
 };
 
 /// The hot loops, compiled once per instruction set. Every sum runs in a fixed order.

@@ -171,7 +171,7 @@ void input_pass(const InputPass<T>& p) noexcept {
     const T step = Update ? p.rate * p.x[n] : 0, next = p.x_next[n];
     // Most input units of a localist or sparse coding are silent.
     if (step == 0 && next == 0) continue;
-    for (Index j = p.begin; j < p.end; j += L) {
+    for (Index j = 0; j < p.stride; j += L) {
       Vec<T> row = at(w + j);
       if constexpr (Update) {
         row += step * at(g + j);

@@ -23,10 +23,37 @@ struct Problem {
     for (Index i = 0; i < p * p; ++i) x.push_back(i % (p + 1) == 0 ? 1.0 : 0.0);
   }
 
+  /// Inputs that overlap: for the fused route only.
+  void correlate() {
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] += 0.3 * noise(static_cast<std::uint32_t>(i), 4);
+  }
+
+  std::vector<double> hidden_of(Index item) const {
+    std::vector<double> h(static_cast<std::size_t>(hidden));
+    for (Index n = 0; n < n_items; ++n) {
+      for (Index j = 0; j < hidden; ++j) h[at(j)] += x[at(item * n_items + n)] * w21[at(n * hidden + j)];
+    }
+    return h;
+  }
+
+  /// Half the squared error, and the strength of the mode with u = (1, ..., 1) and v the sum of the inputs.
+  std::pair<double, double> loss_and_strength() const {
+    double loss = 0, strength = 0;
+    for (Index p = 0; p < n_items; ++p) {
+      const std::vector<double> h = hidden_of(p);
+      for (Index i = 0; i < n_features; ++i) {
+        double shown = 0;
+        for (Index j = 0; j < hidden; ++j) shown += w32[at(i * hidden + j)] * h[at(j)];
+        strength += shown;
+        loss += (y[at(i * n_items + p)] - shown) * (y[at(i * n_items + p)] - shown) / 2;
+      }
+    }
+    return {loss, strength};
+  }
+
   /// (3)-(4), as printed; w21 is stored transposed.
   void present(Index item, double rate) {
-    std::vector<double> h(static_cast<std::size_t>(hidden)), g(h.size());
-    for (Index j = 0; j < hidden; ++j) h[at(j)] = w21[at(item * hidden + j)];
+    std::vector<double> h = hidden_of(item), g(h.size());
     for (Index i = 0; i < n_features; ++i) {
       double delta = y[at(i * n_items + item)];
       for (Index j = 0; j < hidden; ++j) delta -= w32[at(i * hidden + j)] * h[at(j)];
@@ -35,7 +62,9 @@ struct Problem {
         w32[at(i * hidden + j)] += rate * delta * h[at(j)];
       }
     }
-    for (Index j = 0; j < hidden; ++j) w21[at(item * hidden + j)] += rate * g[at(j)];
+    for (Index n = 0; n < n_items; ++n) {
+      for (Index j = 0; j < hidden; ++j) w21[at(n * hidden + j)] += rate * g[at(j)] * x[at(item * n_items + n)];
+    }
   }
 
   static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
@@ -107,6 +136,32 @@ void check_routes(Index n3, Index n2, Index p, double tolerance) {
   }
 }
 
+/// Correlated inputs, more threads than one, everything recorded: held against the loop.
+void check_fused_record() {
+  Problem problem(3000, 70, 5);
+  problem.correlate();
+  auto network = make_network<double>(problem, Route::fused, 1e-3, Schedule(Order::cyclic, 5, make_key(1)));
+  double strengths[3], loss[3];
+  std::vector<double> hidden(3 * 5 * 70), lower(3 * 5 * 70), w32(std::size_t{3} * 3000 * 70);
+  Record<double> record{{0, 7, 40}, strengths, loss, hidden.data(), lower.data(), w32.data()};
+  Stop stop;
+  CHECK(network.record(record, 3, stop) == Status::ok);
+  CHECK(record.done == 3);
+  std::uint64_t t = 0;
+  for (std::size_t k = 0; k < 3; ++k) {
+    for (; t < record.presentations[k]; ++t) problem.present(static_cast<Index>(t % 5), 1e-3);
+    const auto [expected_loss, expected_strength] = problem.loss_and_strength();
+    CHECK(std::abs(loss[k] / expected_loss - 1) < 1e-12);
+    CHECK(std::abs(strengths[k] - expected_strength) < 1e-10);
+    const std::vector<double> h = problem.hidden_of(3);
+    for (std::size_t j = 0; j < 70; ++j) CHECK(std::abs(hidden[(k * 5 + 3) * 70 + j] - h[j]) < 1e-13);
+    for (std::size_t i = 0; i < problem.w32.size(); ++i)
+      CHECK(std::abs(w32[k * 3000 * 70 + i] - problem.w32[i]) < 1e-13);
+    for (std::size_t i = 0; i < problem.w21.size(); ++i)
+      CHECK(std::abs(lower[k * 5 * 70 + i] - problem.w21[i]) < 1e-13);
+  }
+}
+
 void check_threads() {
   Problem problem(4000, 24, 6);
   std::vector<double> first;
@@ -148,5 +203,6 @@ int main() {
   check_routes<double>(1, 3, 4, 1e-13);
   check_routes<double>(1500, 7, 5, 1e-12);
   check_threads();
+  check_fused_record();
   check_stop_and_divergence();
 }
