@@ -10,6 +10,7 @@ SOURCES = $(shell git ls-files 'csrc/*.?pp' 'csrc/*.inl' 'tests/cpp/*.?pp')
 
 demo: $(VENV)
 	$(BIN)/pip install --quiet ".[plot]"
+	$(BIN)/pylinear info
 	$(BIN)/pylinear demo
 
 test: $(VENV)
@@ -50,7 +51,8 @@ sanitize: $(VENV)
 # The suite on an install whose compiler fails: all but training must work.
 pure:
 	$(PYTHON) -m venv $(VENV)-pure
-	CXX=/bin/false $(VENV)-pure/bin/pip install --quiet ".[test]"
+	rm -rf build/pure
+	CXX=/bin/false $(VENV)-pure/bin/pip install --quiet --config-settings=build-dir=build/pure ".[test]"
 	PYLINEAR_REQUIRE_CORE=0 $(VENV)-pure/bin/pytest
 
 bench: $(VENV)
