@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -106,7 +107,7 @@ class Dataset:
         if features is not None:
             self.features = _check.names("features", features, self.n_features)
             if len(set(self.features)) < self.n_features:
-                twice = next(x for x in self.features if self.features.count(x) > 1)
+                twice = Counter(self.features).most_common(1)[0][0]
                 raise ValueError(f"features must have different names; got {twice!r} more than once")
 
     def _own(self, outputs: NDArray[Any]) -> None:
@@ -243,14 +244,14 @@ def _distinct(names: Iterable[str]) -> tuple[str, ...]:
     """Return the names with a number behind each that has occurred before."""
     names = tuple(names)
     taken = set(names)
-    seen: dict[str, int] = {}
+    last: dict[str, int] = {}
     out = []
     for name in names:
-        count = seen[name] = seen.get(name, 0) + 1
-        label = name
-        while count > 1 and label in taken:
-            label = f"{name} ({count})"
-            count += 1
+        label, number = name, last.get(name, 0) + 1
+        if number > 1:
+            while (label := f"{name} ({number})") in taken:
+                number += 1
+        last[name] = number
         taken.add(label)
         out.append(label)
     return tuple(out)

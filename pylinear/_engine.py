@@ -122,7 +122,8 @@ class TrainingSet:
         self.route = route
         modes = data.modes
         one_hot = data.one_hot
-        self._squares = np.ones(data.n_items) if one_hot else np.sum(data.inputs**2, axis=0)
+        with np.errstate(over="ignore"):  # the run will diverge, and say so
+            self._squares = np.ones(data.n_items) if one_hot else np.sum(data.inputs**2, axis=0)
         coefficients = modes.v if one_hot else np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0]
         self._network = _network_class(dtype)
         self._training_set = getattr(self._core, f"TrainingSet{dtype[-2:]}")(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pylinear import _check, _memory
 from pylinear._check import Floats
-from pylinear._dataset import Dataset
+from pylinear._dataset import Dataset, frozen
 from pylinear._random import RNG, Use, as_generator, generator
 
 
@@ -86,7 +86,7 @@ class Decoupled:
         for name in ("c", "d"):
             value = getattr(self, name)
             shape = () if _check.rank(value) == 0 else (None,)
-            object.__setattr__(self, name, _check.array(name, value, shape))
+            object.__setattr__(self, name, frozen(_check.array(name, value, shape)))
 
     def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
         """Return weights for `data` and `hidden` hidden units."""
@@ -134,6 +134,10 @@ class Given:
 
     w21: Floats
     w32: Floats
+
+    def __post_init__(self) -> None:
+        frozen(self.w21)
+        frozen(self.w32)
 
     def of_run(self, run: int) -> Weights:
         """Return the weights of one run."""

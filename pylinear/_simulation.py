@@ -166,8 +166,12 @@ class Simulation:
     def advance(self, *, epochs: float | None = None, presentations: int | None = None) -> None:
         """Train for `epochs` or for `presentations`.
 
-        How a training is cut into calls makes no difference to its result. Ctrl-C raises KeyboardInterrupt; the network
-        then stands after a whole number of presentations, and the next call goes on from there.
+        How a training is cut into calls makes no difference to its result. It may to its cost: on the blocked route a
+        call that ends inside a block of up to 128 presentations copies the weights, and the next call computes the
+        block again from its start. To step by single presentations, choose the fused route.
+
+        Ctrl-C raises KeyboardInterrupt at the end of a block; the network then stands after a whole number of
+        presentations, and the next call goes on from there.
 
         Parameters
         ----------

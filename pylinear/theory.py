@@ -94,14 +94,18 @@ def mode_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.
     s = _in_domain("s", s, 0.0, above=False, domain="at least 0")
     a0 = _in_domain("a0", a0, 0.0, above=True, domain="above 0, where (10) holds")
     _broadcast(t, s, a0, tau)
-    # s / (1 + (s/a0 - 1) e^-x) = a0 / (e^-x + a0 (1 - e^-x)/s), where (1 - e^-x)/s -> 2 t/tau for s -> 0.
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+    # (10) as 1 / (e^-x / a0 + (1 - e^-x) / s): no difference of near numbers, no product that overflows before its
+    # time, and for s -> 0 the second term goes to 2 t/tau.
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
         x = 2 * s * t / tau
-        risen = np.where(x > 0, -np.expm1(-x) / s, 2 * t / tau)
-        below = np.exp(-x) + a0 * risen
-        # Where a product leaves the range of the type, by logarithms.
-        far = s / (np.exp(np.log(s) - np.log(a0) - x) - np.expm1(-x))
-        return np.asarray(np.where((below > 1e-290) & (below < 1e290), a0 / below, far))
+        risen = np.where(x > 1e-290, -np.expm1(-x) / s, 2 * t / tau)
+        return np.asarray(1 / (np.exp(-x) / a0 + risen))
+
+
+def _log_odds(s: Floats, a: Floats) -> Floats:
+    """Return ln(s/a - 1) for 0 < a <= s/2, to the last digits at either end."""
+    with np.errstate(over="ignore"):  # in the branch that is not taken
+        return np.where(a > s / 4, np.log1p((s - 2 * a) / a), np.log(s - a) - np.log(a))
 
 
 def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -131,7 +135,7 @@ def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     _broadcast(s, eps, tau)
     if np.any(eps > s / 2):
         raise ValueError("eps must be at most s / 2: a mode cannot come within eps of s before it leaves eps")
-    return np.asarray(tau / s * np.log(s / eps - 1))
+    return np.asarray(tau / s * _log_odds(s, eps))
 
 
 def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -161,7 +165,7 @@ def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     _broadcast(s, a0, tau)
     if np.any(a0 > s / 2):
         raise ValueError("a0 must be at most s / 2: a mode that starts above never passes it")
-    return np.asarray(tau / (2 * s) * np.log(s / a0 - 1))
+    return np.asarray(tau / (2 * s) * _log_odds(s, a0))
 
 
 def transition_time(s: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -214,7 +218,9 @@ def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: Array
     s = _check.array("s", s, None)
     b0 = _check.array("b0", b0, None)
     _broadcast(t, s, b0, tau)
-    return np.asarray(s + (b0 - s) * np.exp(-t / tau))
+    with np.errstate(over="ignore"):
+        x = t / tau
+    return np.asarray(b0 * np.exp(-x) - s * np.expm1(-x))
 
 
 def initial_strength(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike) -> Floats:

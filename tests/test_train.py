@@ -93,6 +93,17 @@ def test_initial_weights_are_those_it_began_with(data):
         run.initial_weights(3)
 
 
+def test_what_a_run_began_with_cannot_be_overwritten(data):
+    weights = np.full((2, 4), 0.1), np.full((400, 2), 0.1)
+    run = pl.train(data, hidden=2, rate=1e-3, epochs=1, rng=0, init=weights)
+    balanced = pl.Balanced([0.1, 0.2, 0.3, 0.4])
+    for array in (*run.initial_weights(0), balanced.c, balanced.d):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0
+    weights[0][:] = 7
+    assert run.initial_weights(0).w21.max() == 0.1
+
+
 def test_given_weights(data):
     rng = np.random.default_rng(0)
     w21, w32 = rng.standard_normal((2, 3, 4)), rng.standard_normal((2, 400, 3))
