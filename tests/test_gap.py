@@ -145,7 +145,7 @@ def test_the_output_reduction_is_exact(data):
 
 
 def test_an_interrupted_run_has_the_gap_of_what_it_recorded():
-    threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     with pytest.raises(pl.TrainingInterrupted) as caught:
         pl.train(pl.toy(), hidden=4, rate=0.02, epochs=1e9, rng=0, init=pl.Gaussian(0.1), record=np.arange(500.0))
     gap = pl.gap(caught.value.run)
