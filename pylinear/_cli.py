@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from pylinear._engine import EngineMissingError
@@ -20,14 +21,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("pylinear: interrupted", file=sys.stderr)
         return 130
-    except (EngineMissingError, OSError, MemoryError) as error:
+    except (EngineMissingError, OSError, MemoryError, ValueError) as error:
         print(f"pylinear: {error}", file=sys.stderr)
         return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pylinear", description="Learning in deep linear networks.")
-    parser.add_argument("--version", action="version", version=f"pylinear {info()['version']}")
+    parser.add_argument("--version", action="version", version=f"pylinear {version('pylinear-dynamics')}")
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="the paper's Figure 3, learned online, and its gap to the theory")
     demo.add_argument("--out", type=Path, default=Path("pylinear-demo"), help="folder for the results (%(default)s)")

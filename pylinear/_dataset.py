@@ -24,7 +24,7 @@ _DEGENERATE = 1e-9
 _ORTHOGONAL = 1e-14
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Modes:
     """Singular value decomposition of the input-output correlations, Sigma_yx = u diag(s) v^T.
 

@@ -154,9 +154,10 @@ def gap(run: Run) -> Gap:
     s, tau = modes.s[used] / kappa, 1 / (run.rate * kappa)
     t = run.epochs
     strengths = run.initial_strengths[:, used]
-    paper_strength = float(np.nanmean(strengths))
     if isinstance(run.init, Gaussian):
         paper_strength = run.weights.w21.shape[1] * run.init.scale**2 / 2
+    else:
+        paper_strength = float(np.nanmean(strengths))
     return Gap(
         run=run,
         s=s,

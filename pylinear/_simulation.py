@@ -179,6 +179,13 @@ class Simulation:
             Epochs of P presentations, rounded to whole presentations.
         presentations : int, optional
             Presentations. Give one of the two.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If not exactly one is given, or it is negative or not a number; nothing has been trained then.
+        RuntimeError
+            If called from a signal handler in the middle of a call on the same object.
         """
         if (epochs is None) == (presentations is None):
             raise TypeError("advance needs either epochs or presentations")

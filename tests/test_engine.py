@@ -1,3 +1,8 @@
+import os
+import platform
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -58,6 +63,19 @@ def test_info_names_the_engines():
     assert info["engines"] == ("native", "numba")
     assert info["instruction_set"] in {"baseline", "avx2", "avx512"}
     assert info["threads"] >= 1
+
+
+@pytest.mark.core
+@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="one instruction set only")
+def test_the_instruction_set_can_be_capped():
+    def info(isa):
+        command = [sys.executable, "-P", "-m", "pylinear", "info"]
+        return subprocess.run(command, env={**os.environ, "PYLINEAR_ISA": isa}, capture_output=True, text=True)
+
+    assert "instruction_set: baseline" in info("baseline").stdout
+    misspelt = info("avx3")
+    assert misspelt.returncode == 1
+    assert misspelt.stderr == "pylinear: PYLINEAR_ISA must be baseline, avx2 or avx512; got avx3\n"
 
 
 @pytest.mark.core

@@ -191,6 +191,15 @@ def test_a_bottleneck_learns_the_strongest_modes():
     np.testing.assert_allclose(upper[0] @ lower[0], np.diag([3.0, 2.0, 0.0]), atol=1e-6)
 
 
+def test_the_tolerance_of_a_flow_is_what_it_says():
+    data = pl.toy("signed")
+    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=4, rng=0)
+    finest = theory.flow([1.0], w21, w32, data, rtol=1e-13)[1]
+    errors = [np.abs(theory.flow([1.0], w21, w32, data, rtol=rtol)[1] - finest).max() for rtol in (1e-3, 1e-6, 1e-10)]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 1e-8
+
+
 def test_times_of_a_flow_may_repeat():
     data = pl.toy()
     w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)

@@ -149,6 +149,14 @@ def test_what_was_used_is_recorded():
     assert tree.sample(5, rng=0).engine in {"native", "numba"}
 
 
+@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+def test_every_seed_gives_another_sample(engine):
+    tree = pl.Tree((2, 2), 0.1)
+    samples = {tree.sample(200, rng=rng, engine=engine).outputs.tobytes() for rng in (0, 1, 2, 2**64, 2**64 + 1)}
+    assert len(samples) == 5
+    assert tree.sample(200, rng=None).rng != tree.sample(200, rng=None).rng
+
+
 def test_flip_per_level_is_used_level_by_level():
     a, b = pl.Tree((2, 2), (0.0, 0.5)), pl.Tree((2, 2), (0.5, 0.0))
     assert (a.covariance != b.covariance).any()

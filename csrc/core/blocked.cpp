@@ -29,7 +29,7 @@ bool Network<T>::open_block(std::uint64_t until) {
   if (!block_stays_in_range()) return false;
   const std::uint64_t left = until - position_;
   if (left < block_.shown.size()) {
-    Snapshot snapshot{Array<T>(w32_.size()), Array<T>(lower_.size()), w32_norm_, lower_norm_, position_};
+    Snapshot snapshot{Array<T>(w32_.size()), Array<T>(lower_.size()), w32_norm_, position_};
     std::copy_n(w32_.data(), w32_.size(), snapshot.w32.data());
     std::copy_n(lower_.data(), lower_.size(), snapshot.lower.data());
     snapshot_ = std::move(snapshot);

@@ -130,7 +130,6 @@ void Network<T>::restore_snapshot() {
   w32_ = std::move(snapshot_->w32);
   lower_ = std::move(snapshot_->lower);
   w32_norm_ = snapshot_->w32_norm;
-  lower_norm_ = snapshot_->lower_norm;
   position_ = snapshot_->position;
   snapshot_.reset();
 }

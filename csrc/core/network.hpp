@@ -96,7 +96,7 @@ class Network {
   enum class Step { none, block, probe, present };
   struct Snapshot {
     Array<T> w32, lower;
-    double w32_norm, lower_norm;
+    double w32_norm;
     std::uint64_t position;
   };
 
