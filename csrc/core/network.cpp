@@ -16,8 +16,8 @@ constexpr Index kLongestBlock = 128;
 /// each adds a reduction of its sums to a block, and is a task for a thread.
 constexpr Index kFewRows = 96, kFew = 8, kManyRows = 504, kSegments = 32;
 
-/// Whole tiles of six rows, and of the four that a visit takes.
-constexpr Index kRowQuantum = 24;
+/// Rows of a segment come in whole tiles of six and in the fours of a visit.
+constexpr Index kRowQuantum = 12;
 
 /// A network of at most so many weights is trained some hundred presentations at a time, and only then looked at.
 constexpr Index kSmall = 16384;

@@ -21,10 +21,12 @@ struct Simd;
 template <>
 struct Simd<double> {
   typedef double type __attribute__((vector_size(PYLINEAR_BYTES), aligned(8), may_alias));
+  typedef double four __attribute__((vector_size(32), aligned(8), may_alias));
 };
 template <>
 struct Simd<float> {
   typedef float type __attribute__((vector_size(PYLINEAR_BYTES), aligned(4), may_alias));
+  typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 };
 template <class T>
 using Vec = typename Simd<T>::type;
@@ -65,7 +67,7 @@ typename Whole<T>::type mask() {
 
 // The sums over the lanes of N vectors, at most as many as there are lanes, in lanes 0 .. N - 1 of one.
 template <class T, int N, Index M = 1>
-Vec<T> sums(const Vec<T>* v) {
+[[gnu::always_inline]] inline Vec<T> sums(const Vec<T>* v) {
   if constexpr (M == kLanes<T>) {
     return v[0];
   } else {
@@ -80,12 +82,11 @@ Vec<T> sums(const Vec<T>* v) {
   }
 }
 
+// The same for any number of vectors; `out` has room for whole vectors.
 template <class T, int N>
-void store_sums(const Vec<T>* v, T* out) {
+[[gnu::always_inline]] inline void store_sums(const Vec<T>* v, T* out) {
   constexpr int kFirst = N < kLanes<T> ? N : static_cast<int>(kLanes<T>);
-  const Vec<T> total = sums<T, kFirst>(v);
-#pragma GCC unroll 16
-  for (int i = 0; i < kFirst; ++i) out[i] = total[i];
+  at(out) = sums<T, kFirst>(v);
   if constexpr (kFirst < N) store_sums<T, N - kFirst>(v + kFirst, out + kFirst);
 }
 
@@ -159,20 +160,21 @@ void product(Index m, Index depth, Index width, const T* a, Index a_row, Index a
   if (width == L) columns<T, 1>(m, depth, a, a_row, a_col, b, b_row, c, c_row);
 }
 
-// d[i * B + c] = w_i h_c for R rows.
+// d[i * B + c] = w_i h_c for R rows from w on.
 template <class T, int B, int R>
-void dots(const RowVisit<T>& p, Index first, T* d) noexcept {
+[[gnu::always_inline]] inline void dots(const T* __restrict w, Index stride, Index units, const T* __restrict h,
+                                        Index h_stride, T* d) noexcept {
   constexpr Index L = kLanes<T>;
-  const T* __restrict w = p.w32 + first * p.stride;
-  const T* __restrict h = p.h;
-  Vec<T> acc[R * B] = {};
-  for (Index j = 0; j < p.units; j += L) {
+  Vec<T> acc[R * B];
+#pragma GCC unroll 16
+  for (int n = 0; n < R * B; ++n) acc[n] = Vec<T>{};
+  for (Index j = 0; j < units; j += L) {
     Vec<T> hidden[B];
 #pragma GCC unroll 16
-    for (int c = 0; c < B; ++c) hidden[c] = at(h + c * p.h_stride + j);
+    for (int c = 0; c < B; ++c) hidden[c] = at(h + c * h_stride + j);
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
-      const Vec<T> row = at(w + i * p.stride + j);
+      const Vec<T> row = at(w + i * stride + j);
 #pragma GCC unroll 16
       for (int c = 0; c < B; ++c) acc[i * B + c] += row * hidden[c];
     }
@@ -180,57 +182,76 @@ void dots(const RowVisit<T>& p, Index first, T* d) noexcept {
   store_sums<T, R * B>(acc, d);
 }
 
+// Room for the sums of R rows and B presentations, stored as whole vectors.
+template <class T, int B, int R>
+constexpr Index kSums = (R * B + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+
+template <class T>
+using Four = typename Simd<T>::four;
+
 // R rows at once: first their errors, then, while the rows are in the nearest cache, the sums and the update.
+// y[i * B + c] is what they should be.
 template <class T, int B, int R, bool Write>
-void visit_rows(const RowVisit<T>& p, Index first, T (&s)[B][B]) noexcept {
+[[gnu::always_inline]] inline void visit_rows(const RowVisit<T>& p, Index first, const T* y, Four<T> (&s)[B]) noexcept {
   constexpr Index L = kLanes<T>;
-  T r[R * B];
-  dots<T, B, R>(p, first, r);
+  const Index stride = p.stride, units = p.units, h_stride = p.h_stride;
+  T* __restrict w = p.w32 + first * stride;
+  T* __restrict g = p.g;
+  const T* __restrict z = p.z;
+  alignas(kLine) T r[kSums<T, B, R> + 4];
+  dots<T, B, R>(w, stride, units, p.h, h_stride, r);
+#pragma GCC unroll 16
+  for (int n = 0; n < R * B; n += L) at(r + n) = at(y + n) - at(r + n);
+  // From here on read number by number: left to itself, the compiler takes the vectors apart with shuffles, of which a
+  // core does one a cycle, where it does two loads.
+  asm volatile("" : "+m"(r));
 #pragma GCC unroll 16
   for (int i = 0; i < R; ++i) {
 #pragma GCC unroll 16
-    for (int c = 0; c < B; ++c) r[i * B + c] = p.y[(first + i) * p.y_stride + p.items[c]] - r[i * B + c];
-#pragma GCC unroll 16
-    for (int c = 0; c < B; ++c) {
-#pragma GCC unroll 16
-      for (int d = 0; d < B; ++d) s[c][d] += r[i * B + c] * r[i * B + d];
-    }
+    for (int c = 0; c < B; ++c) s[c] += r[i * B + c] * *reinterpret_cast<const Four<T>*>(r + i * B);
   }
-  T* __restrict w = p.w32 + first * p.stride;
-  T* __restrict g = p.g;
-  const T* __restrict z = p.z;
-  for (Index j = 0; j < p.units; j += L) {
+  for (Index j = 0; j < units; j += L) {
     Vec<T> carried[B], step[B];
 #pragma GCC unroll 16
     for (int c = 0; c < B; ++c) {
-      carried[c] = at(g + c * p.h_stride + j);
-      if constexpr (Write) step[c] = at(z + c * p.h_stride + j);
+      carried[c] = at(g + c * h_stride + j);
+      if constexpr (Write) step[c] = at(z + c * h_stride + j);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
-      const Vec<T> old = at(w + i * p.stride + j);
+      const Vec<T> old = at(w + i * stride + j);
       Vec<T> fresh = old;
 #pragma GCC unroll 16
       for (int c = 0; c < B; ++c) {
         carried[c] += r[i * B + c] * old;
         if constexpr (Write) fresh += r[i * B + c] * step[c];
       }
-      if constexpr (Write) at(w + i * p.stride + j) = fresh;
+      if constexpr (Write) at(w + i * stride + j) = fresh;
     }
 #pragma GCC unroll 16
-    for (int c = 0; c < B; ++c) at(g + c * p.h_stride + j) = carried[c];
+    for (int c = 0; c < B; ++c) at(g + c * h_stride + j) = carried[c];
   }
 }
 
 template <class T, int B, bool Write>
-void visit_of(const RowVisit<T>& p) noexcept {
+void visit_of(const RowVisit<T>& visit) noexcept {
   constexpr int R = PYLINEAR_VISIT_ROWS;
-  T s[B][B] = {};
-  Index i = 0;
-  for (; i + R <= p.rows; i += R) visit_rows<T, B, R, Write>(p, i, s);
-  for (; i < p.rows; ++i) visit_rows<T, B, 1, Write>(p, i, s);
+  constexpr Index kChunk = 64;
+  const RowVisit<T> p = visit;
+  Four<T> s[B] = {};
+  // What is wanted of some rows, side by side: a vector read from numbers just written one by one would wait for them.
+  alignas(kLine) T y[kChunk * B + kSums<T, B, R>];
+  for (Index chunk = 0; chunk < p.rows; chunk += kChunk) {
+    const Index end = chunk + kChunk < p.rows ? chunk + kChunk : p.rows;
+    for (Index i = chunk; i < end; ++i) {
+      for (int c = 0; c < B; ++c) y[(i - chunk) * B + c] = p.y[i * p.y_stride + p.items[c]];
+    }
+    Index i = chunk;
+    for (; i + R <= end; i += R) visit_rows<T, B, R, Write>(p, i, y + (i - chunk) * B, s);
+    for (; i < end; ++i) visit_rows<T, B, 1, Write>(p, i, y + (i - chunk) * B, s);
+  }
   for (int c = 0; c < B; ++c) {
-    for (int d = 0; d < B; ++d) p.s[c * RowVisit<T>::kMost + d] += s[c][d];
+    for (int e = 0; e < B; ++e) visit.s[c * RowVisit<T>::kMost + e] += s[c][e];
   }
 }
 
@@ -248,24 +269,21 @@ void visit(const RowVisit<T>& p) noexcept {
   }
 }
 
+template <class T, int B, int R>
+[[gnu::always_inline]] inline void subtract_dots(const RowVisit<T>& p, Index first, T* r, Index r_stride) noexcept {
+  alignas(kLine) T d[kSums<T, B, R>];
+  dots<T, B, R>(p.w32 + first * p.stride, p.stride, p.units, p.h, p.h_stride, d);
+  for (int i = 0; i < R; ++i) {
+    for (int c = 0; c < B; ++c) r[(first + i) * r_stride + c] -= d[i * B + c];
+  }
+}
+
 template <class T, int B>
 void errors_of(const RowVisit<T>& p, T* r, Index r_stride) noexcept {
   constexpr int R = PYLINEAR_VISIT_ROWS;
-  T d[R * B];
-  const auto subtract = [&](Index first, int rows) {
-    for (int i = 0; i < rows; ++i) {
-      for (int c = 0; c < B; ++c) r[(first + i) * r_stride + c] -= d[i * B + c];
-    }
-  };
   Index i = 0;
-  for (; i + R <= p.rows; i += R) {
-    dots<T, B, R>(p, i, d);
-    subtract(i, R);
-  }
-  for (; i < p.rows; ++i) {
-    dots<T, B, 1>(p, i, d);
-    subtract(i, 1);
-  }
+  for (; i + R <= p.rows; i += R) subtract_dots<T, B, R>(p, i, r, r_stride);
+  for (; i < p.rows; ++i) subtract_dots<T, B, 1>(p, i, r, r_stride);
 }
 
 template <class T>
