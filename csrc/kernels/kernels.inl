@@ -241,10 +241,12 @@ void visit_of(const RowVisit<T>& visit) noexcept {
   Four<T> s[B] = {};
   // What is wanted of some rows, side by side: a vector read from numbers just written one by one would wait for them.
   alignas(kLine) T y[kChunk * B + kSums<T, B, R>];
+  const T* wanted[B];
+  for (int c = 0; c < B; ++c) wanted[c] = p.y + p.items[c];
   for (Index chunk = 0; chunk < p.rows; chunk += kChunk) {
     const Index end = chunk + kChunk < p.rows ? chunk + kChunk : p.rows;
     for (Index i = chunk; i < end; ++i) {
-      for (int c = 0; c < B; ++c) y[(i - chunk) * B + c] = p.y[i * p.y_stride + p.items[c]];
+      for (int c = 0; c < B; ++c) y[(i - chunk) * B + c] = wanted[c][i * p.y_stride];
     }
     Index i = chunk;
     for (; i + R <= end; i += R) visit_rows<T, B, R, Write>(p, i, y + (i - chunk) * B, s);
