@@ -22,4 +22,6 @@ def pytest_terminal_summary(terminalreporter, config):
     widths = [max(len(line[column]) for line in [HEADER, *rows]) for column in range(len(HEADER))]
     terminalreporter.section("benchmarks")
     for line in [HEADER, *rows]:
-        terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+        terminalreporter.write_line(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        )

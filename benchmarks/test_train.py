@@ -59,7 +59,13 @@ def test_against_the_product(benchmark, table, dtype, request):
 
 @pytest.mark.parametrize(
     ("loop", "goal", "shown"),
-    [(numpy_loop, ">= 90", 3), (blas_calls, ">= 13", 16), (numba_fused, ">= 5.5", 16), (torch_loop, "-", 16), (jax_scan, "-", 16)],
+    [
+        (numpy_loop, ">= 90", 3),
+        (blas_calls, ">= 13", 16),
+        (numba_fused, ">= 5.5", 16),
+        (torch_loop, "-", 16),
+        (jax_scan, "-", 16),
+    ],
     ids=["numpy", "blas", "numba", "torch", "jax"],
 )
 def test_against_a_loop(benchmark, table, wide, loop, goal, shown):

@@ -125,9 +125,9 @@ void bind_network(py::module_& module, const char* set_name, const char* network
              Schedule schedule(named<Order>(order, kOrders), data->n_items, make_key(key),
                                std::vector<Index>(given.data(), given.data() + given.size()));
              const Index n_features = data->n_features;
-             auto network = std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes),
-                                                         named<Update>(update, kUpdates), hidden, rate,
-                                                         std::move(schedule));
+             auto network =
+                 std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes),
+                                              named<Update>(update, kUpdates), hidden, rate, std::move(schedule));
              copy_in(lower, network->lower_rows(), *network, network->lower(), "lower");
              copy_in(w32, n_features, *network, network->w32(), "w32");
              network->weights_changed();
@@ -139,10 +139,11 @@ void bind_network(py::module_& module, const char* set_name, const char* network
           "bytes",
           [](const std::string& route, const std::string& update, Index n_features, Index n_items, Index n_inputs,
              Index hidden, int threads) {
-            return Network<T>::bytes(named<Route>(route, kRoutes), named<Update>(update, kUpdates), n_features, n_items, n_inputs, hidden, threads);
+            return Network<T>::bytes(named<Route>(route, kRoutes), named<Update>(update, kUpdates), n_features, n_items,
+                                     n_inputs, hidden, threads);
           },
-          py::arg("route"), py::arg("update"), py::arg("n_features"), py::arg("n_items"), py::arg("n_inputs"), py::arg("hidden"),
-          py::arg("threads"), "Bytes that a network of these sizes takes at the most.")
+          py::arg("route"), py::arg("update"), py::arg("n_features"), py::arg("n_items"), py::arg("n_inputs"),
+          py::arg("hidden"), py::arg("threads"), "Bytes that a network of these sizes takes at the most.")
       .def_property_readonly("position", &Network<T>::position)
       .def("lower", [](Network<T>& n) { return copy_out(n.lower(), n.lower_rows(), n); })
       .def("w32", [](Network<T>& n) { return copy_out(n.w32(), n.data().n_features, n); })

@@ -62,9 +62,8 @@ bool Network<T>::pass_block(Team& team, std::uint64_t until) {
       }
     });
   }
-  team.share(n_segments_, [&](Index segment, int rank) {
-    visit_segment(segment, residuals_.data() + rank * residual_size());
-  });
+  team.share(n_segments_,
+             [&](Index segment, int rank) { visit_segment(segment, residuals_.data() + rank * residual_size()); });
   add_segments(team);
   if (update_ == Update::online) {
     close_block(team);
@@ -149,8 +148,8 @@ void Network<T>::invert(Team& team) {
     kernels_.product(rows, b - below, width, step + row * stride + below, stride, 1, inverse + below * stride + first,
                      stride, inverse + row * stride + first, stride);
     for (Index m = below - 1; m >= row; --m) {
-      kernels_.product(1, below - m - 1, width, step + m * stride + m + 1, stride, 1, inverse + (m + 1) * stride + first,
-                       stride, inverse + m * stride + first, stride);
+      kernels_.product(1, below - m - 1, width, step + m * stride + m + 1, stride, 1,
+                       inverse + (m + 1) * stride + first, stride, inverse + m * stride + first, stride);
     }
   }
   block.inverse_norm = frobenius(inverse, b * stride);
@@ -244,8 +243,8 @@ void Network<T>::visit_panel(Index row, Index rows, T* residual, T* g, T* s, dou
   } else {
     // R^T R, of which the upper triangle is needed.
     for_panels(kernels_, b, [&](Index first, Index width) {
-      kernels_.product(std::min(b, first + width), rows, width, residual, 1, stride, residual + first, stride, s + first,
-                       block_stride_);
+      kernels_.product(std::min(b, first + width), rows, width, residual, 1, stride, residual + first, stride,
+                       s + first, block_stride_);
     });
   }
   for_panels(kernels_, units_, [&](Index unit, Index width) {

@@ -136,8 +136,9 @@ void Network<T>::learn_lower(Team& team) {
 
 template <class T>
 bool Network<T>::present_freely(std::uint64_t until) {
-  // What bounds every single presentation costs more than a presentation of a toy network. Here some hundred go without;
-  // if one of them has overflowed, it shows in the weights or in the squared errors, and they are repeated with care.
+  // What bounds every single presentation costs more than a presentation of a toy network. Here some hundred go
+  // without; if one of them has overflowed, it shows in the weights or in the squared errors, and they are repeated
+  // with care.
   if (!spare_) spare_.emplace();
   take_snapshot(*spare_);
   const Index n = static_cast<Index>(std::min<std::uint64_t>(until - position_, kUnseen));

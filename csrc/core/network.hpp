@@ -149,17 +149,17 @@ class Network {
   // b x stride_: one row a presentation. b x b: block_stride_ entries from row to row.
   struct Block {
     std::vector<Index> shown;
-    Index by_product = 0;    // columns of R that come from whole registers; the rest from dot products
-    Array<T> h, rate_h;      // b x stride_: hidden representations at the start of the block; rate times them
-    Array<T> minus_h;        // column panels of -H, hidden x width each
-    Array<T> minus_k;        // b x b, upper: -H^T H, then that times the rate
-    Array<T> inverse;        // b x b, upper: T^-1
-    Array<T> z;              // b x stride_: rate T^-1 H^T
-    Array<T> g;              // a segment: b x stride_, R^T W32
-    Array<T> s;              // a segment: b x b, R^T R
-    Array<T> left;           // b x b: T^-T S
-    Array<T> errors;         // b x b: T^-T S T^-1, the errors' Gram matrix
-    Array<T> mix_g, mix_h;   // b x b, upper: what the new H takes from G and from the old H
+    Index by_product = 0;         // columns of R that come from whole registers; the rest from dot products
+    Array<T> h, rate_h;           // b x stride_: hidden representations at the start of the block; rate times them
+    Array<T> minus_h;             // column panels of -H, hidden x width each
+    Array<T> minus_k;             // b x b, upper: -H^T H, then that times the rate
+    Array<T> inverse;             // b x b, upper: T^-1
+    Array<T> z;                   // b x stride_: rate T^-1 H^T
+    Array<T> g;                   // a segment: b x stride_, R^T W32
+    Array<T> s;                   // a segment: b x b, R^T R
+    Array<T> left;                // b x b: T^-T S
+    Array<T> errors;              // b x b: T^-T S T^-1, the errors' Gram matrix
+    Array<T> mix_g, mix_h;        // b x b, upper: what the new H takes from G and from the old H
     std::vector<double> squares;  // a segment: |R|^2
     double h_norm = 0, inverse_norm = 0;
   } block_;

@@ -47,8 +47,7 @@ void Network<T>::observe_segment(Index segment, int rank) {
   std::fill_n(strengths, n_modes, 0.0);
   for (Index alpha = 0; alpha < n_modes; ++alpha) {
     for (Index p = 0; p < n_items; ++p) {
-      strengths[alpha] +=
-          static_cast<double>(products[alpha * stride + p]) * data_->coefficients[p * n_modes + alpha];
+      strengths[alpha] += static_cast<double>(products[alpha * stride + p]) * data_->coefficients[p * n_modes + alpha];
     }
   }
   seen_loss_[static_cast<std::size_t>(segment)] = squares / 2;

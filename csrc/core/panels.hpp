@@ -8,8 +8,8 @@
 
 namespace pylinear {
 
-/// Entries from one row of a matrix to the next: whole cache lines, and an odd number of them where rows are long, since
-/// rows a power of two apart share the few places that the nearest cache has for them.
+/// Entries from one row of a matrix to the next: whole cache lines, and an odd number of them where rows are long,
+/// since rows a power of two apart share the few places that the nearest cache has for them.
 template <class T>
 Index row_stride(Index columns) {
   constexpr Index kEntries = kLine / static_cast<Index>(sizeof(T));

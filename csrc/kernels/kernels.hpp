@@ -12,10 +12,10 @@ struct RowVisit {
   static constexpr Index kMost = 4;  // presentations
   Index b;
   Index rows;
-  T* w32;        // rows x stride: row i belongs to feature i
+  T* w32;  // rows x stride: row i belongs to feature i
   Index stride;
-  Index units;   // hidden units, padded to whole registers with columns that hold zeros and stay so
-  const T* y;    // y[i * y_stride + items[c]]: what feature i should be for item c
+  Index units;  // hidden units, padded to whole registers with columns that hold zeros and stay so
+  const T* y;   // y[i * y_stride + items[c]]: what feature i should be for item c
   Index y_stride;
   const Index* items;
   const T* h;  // b rows of h_stride, as are z and g
@@ -49,8 +49,8 @@ struct Kernels {
 
   /// C[i * c_row + c] += sum_k A[i * a_row + k * a_col] * B[k * b_row + c] for i < m, k < depth, c < width, and any
   /// width that is a multiple of the lanes. The terms are added to C one by one in the order of k.
-  void (*product)(Index m, Index depth, Index width, const T* a, Index a_row, Index a_col, const T* b, Index b_row, T* c,
-                  Index c_row) noexcept;
+  void (*product)(Index m, Index depth, Index width, const T* a, Index a_row, Index a_col, const T* b, Index b_row,
+                  T* c, Index c_row) noexcept;
   /// r[i * r_stride + c] -= w_i h_c for the rows w_i of `visit` and c < visit.b; only what concerns them is read.
   void (*errors)(const RowVisit<T>& visit, T* r, Index r_stride) noexcept;
   void (*visit)(const RowVisit<T>&) noexcept;

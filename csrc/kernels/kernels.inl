@@ -60,7 +60,8 @@ typename Whole<T>::type mask() {
   typename Whole<T>::type lanes{};
   for (Index i = 0; i < kLanes<T>; ++i) {
     const Index group = i / (2 * M) * (2 * M), place = i % (2 * M);
-    lanes[i] = static_cast<std::remove_reference_t<decltype(lanes[i])>>(group + (Upper ? M : 0) + (place < M ? place : kLanes<T> + place - M));
+    lanes[i] = static_cast<std::remove_reference_t<decltype(lanes[i])>>(group + (Upper ? M : 0) +
+                                                                        (place < M ? place : kLanes<T> + place - M));
   }
   return lanes;
 }
@@ -76,7 +77,8 @@ template <class T, int N, Index M = 1>
 #pragma GCC unroll 16
     for (int i = 0; i < kHalf; ++i) {
       const Vec<T> one = v[2 * i], other = v[2 * i + 1 < N ? 2 * i + 1 : 2 * i];
-      folded[i] = __builtin_shuffle(one, other, mask<T, M, false>()) + __builtin_shuffle(one, other, mask<T, M, true>());
+      folded[i] =
+          __builtin_shuffle(one, other, mask<T, M, false>()) + __builtin_shuffle(one, other, mask<T, M, true>());
     }
     return sums<T, kHalf, 2 * M>(folded);
   }
@@ -324,9 +326,9 @@ void input_pass(const InputPass<T>& p) noexcept {
 }
 
 template <class T>
-constexpr Kernels<T> kTable{PYLINEAR_NAME,   kLanes<T>,       PYLINEAR_TILE_VECTORS * kLanes<T>, product<T>,
-                            errors<T>,       visit<T, true>,  visit<T, false>,
-                            input_pass<T, true>, input_pass<T, false>};
+constexpr Kernels<T> kTable{PYLINEAR_NAME,   kLanes<T>,           PYLINEAR_TILE_VECTORS * kLanes<T>,
+                            product<T>,      errors<T>,           visit<T, true>,
+                            visit<T, false>, input_pass<T, true>, input_pass<T, false>};
 
 }  // namespace
 
