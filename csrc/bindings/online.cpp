@@ -79,6 +79,13 @@ auto output(std::optional<A>& array, std::initializer_list<Index> shape, const c
 }
 
 template <class T>
+Network<T>& settled(Network<T>& network) {
+  const py::gil_scoped_release release;
+  network.settle();
+  return network;
+}
+
+template <class T>
 using OptionalArray = std::optional<ArrayArg<T>>;
 
 template <class T>
@@ -144,9 +151,9 @@ void bind_network(py::module_& module, const char* set_name, const char* network
           },
           py::arg("route"), py::arg("update"), py::arg("n_features"), py::arg("n_items"), py::arg("n_inputs"),
           py::arg("hidden"), py::arg("threads"), "Bytes that a network of these sizes takes at the most.")
-      .def_property_readonly("position", &Network<T>::position)
-      .def("lower", [](Network<T>& n) { return copy_out(n.lower(), n.lower_rows(), n); })
-      .def("w32", [](Network<T>& n) { return copy_out(n.w32(), n.data().n_features, n); })
+      .def_property_readonly("position", [](Network<T>& n) { return settled(n).position(); })
+      .def("lower", [](Network<T>& n) { return copy_out(settled(n).lower(), n.lower_rows(), n); })
+      .def("w32", [](Network<T>& n) { return copy_out(settled(n).w32(), n.data().n_features, n); })
       .def("record", &record<T>, py::arg("presentations").noconvert(), py::kw_only(), py::arg("threads"),
            py::arg("stop"), py::arg("mode_strengths").noconvert() = std::nullopt,
            py::arg("loss").noconvert() = std::nullopt, py::arg("hidden").noconvert() = std::nullopt,

@@ -35,7 +35,7 @@ Index tasks(Index n, Index size) { return (n + size - 1) / size; }
 }  // namespace
 
 template <class T>
-bool Network<T>::pass_block(Team& team, std::uint64_t until) {
+bool Network<T>::open_block(Team& team, std::uint64_t until) {
   Block& block = block_;
   if (update_ == Update::batch) {
     block.shown.resize(static_cast<std::size_t>(data_->n_items));
@@ -62,8 +62,47 @@ bool Network<T>::pass_block(Team& team, std::uint64_t until) {
       }
     });
   }
-  team.share(n_segments_,
-             [&](Index segment, int rank) { visit_segment(segment, residuals_.data() + rank * residual_size()); });
+  for (Index segment = 0; segment < n_segments_; ++segment) {
+    block.next_row[static_cast<std::size_t>(segment)] = first_row(segment);
+  }
+  block.open = true;
+  return true;
+}
+
+template <class T>
+bool Network<T>::pass_block(Team& team, Stop& stop) {
+  // Rows of W32 that have been visited cannot be restored to the last bit. A stop leaves the block open, and the next
+  // call goes on with the rows that are left.
+  Block& block = block_;
+  const auto b = static_cast<Index>(block.shown.size());
+  const bool by_rows = b <= RowVisit<T>::kMost && update_ == Update::online;
+  const double work = 6.0 * static_cast<double>(panel_rows_ * stride_ * b);
+  team.share(n_segments_, [&](Index segment, int rank) {
+    Index& row = block.next_row[static_cast<std::size_t>(segment)];
+    const Index end = first_row(segment + 1);
+    if (row == first_row(segment)) {
+      std::fill_n(block.g.data() + segment * longest_block_ * stride_, b * stride_, T{0});
+      if (update_ == Update::online) {
+        std::fill_n(block.s.data() + segment * longest_block_ * block_stride_, b * block_stride_, T{0});
+      }
+      std::fill_n(squares_.data() + segment * kSquares, kSquares, T{0});
+      block.squares[static_cast<std::size_t>(segment)] = 0;
+    }
+    while (row < end) {
+      const Index rows = std::min(by_rows ? 4 * panel_rows_ : panel_rows_, end - row);
+      if (by_rows) {
+        visit_rows(segment, row, rows);
+      } else {
+        visit_panel(segment, row, rows, residuals_.data() + rank * residual_size());
+      }
+      row += rows;
+      if (row < end && halted(rank, stop, work)) return;
+    }
+    if (rank == 0) halted(rank, stop, 0);
+  });
+  for (Index segment = 0; segment < n_segments_; ++segment) {
+    if (block.next_row[static_cast<std::size_t>(segment)] < first_row(segment + 1)) return false;
+  }
   add_segments(team);
   if (update_ == Update::online) {
     close_block(team);
@@ -71,6 +110,7 @@ bool Network<T>::pass_block(Team& team, std::uint64_t until) {
     close_batch(team);
   }
   position_ += static_cast<std::uint64_t>(b);
+  block.open = false;
   return true;
 }
 
@@ -184,40 +224,25 @@ bool Network<T>::block_stays_in_range() {
 }
 
 template <class T>
-void Network<T>::visit_segment(Index segment, T* residual) {
-  const auto b = static_cast<Index>(block_.shown.size());
-  T* g = block_.g.data() + segment * longest_block_ * stride_;
-  T* s = block_.s.data() + segment * longest_block_ * block_stride_;
-  std::fill_n(g, b * stride_, T{0});
-  if (update_ == Update::online) std::fill_n(s, b * block_stride_, T{0});
-  double squares = 0;
-  if (b <= RowVisit<T>::kMost && update_ == Update::online) {
-    T* small = squares_.data() + segment * RowVisit<T>::kMost * RowVisit<T>::kMost;
-    std::fill_n(small, RowVisit<T>::kMost * RowVisit<T>::kMost, T{0});
-    RowVisit<T> visit = row_visit(segment, block_.shown.data());
-    visit.b = b;
-    visit.h = block_.h.data();
-    visit.z = block_.z.data();
-    visit.g = g;
-    kernels_.visit(visit);
-    for (Index m = 0; m < b; ++m) std::copy_n(small + m * RowVisit<T>::kMost, b, s + m * block_stride_);
-  } else {
-    const Index end = first_row(segment + 1);
-    for (Index row = first_row(segment); row < end; row += panel_rows_) {
-      visit_panel(row, std::min(panel_rows_, end - row), residual, g, s, squares);
-    }
-  }
-  if (update_ == Update::online) {
-    for (Index n = 0; n < b; ++n) squares += static_cast<double>(s[n * block_stride_ + n]);
-  }
-  block_.squares[static_cast<std::size_t>(segment)] = squares;
+void Network<T>::visit_rows(Index segment, Index row, Index rows) {
+  RowVisit<T> visit = row_visit(segment, block_.shown.data());
+  const Index skipped = row - first_row(segment);
+  visit.b = static_cast<Index>(block_.shown.size());
+  visit.rows = rows;
+  visit.w32 += skipped * stride_;
+  visit.y += skipped * data_->n_items;
+  visit.h = block_.h.data();
+  visit.z = block_.z.data();
+  visit.g = block_.g.data() + segment * longest_block_ * stride_;
+  kernels_.visit(visit);
 }
 
 template <class T>
-void Network<T>::visit_panel(Index row, Index rows, T* residual, T* g, T* s, double& squares) {
-  const Block& block = block_;
+void Network<T>::visit_panel(Index segment, Index row, Index rows, T* residual) {
+  Block& block = block_;
   const Index b = static_cast<Index>(block.shown.size()), stride = row_stride<T>(round_up(b, kernels_.lanes));
   T* w32 = w32_.data() + row * stride_;
+  T* g = block.g.data() + segment * longest_block_ * stride_;
   for (Index i = 0; i < rows; ++i) {
     const T* y = data_->outputs + (row + i) * data_->n_items;
     T* r = residual + i * stride;
@@ -239,9 +264,10 @@ void Network<T>::visit_panel(Index row, Index rows, T* residual, T* g, T* s, dou
     kernels_.errors(visit, residual + first, stride);
   }
   if (update_ == Update::batch) {
-    squares += sum_of_squares(residual, rows * stride);
+    block.squares[static_cast<std::size_t>(segment)] += sum_of_squares(residual, rows * stride);
   } else {
     // R^T R, of which the upper triangle is needed.
+    T* s = block.s.data() + segment * longest_block_ * block_stride_;
     for_panels(kernels_, b, [&](Index first, Index width) {
       kernels_.product(std::min(b, first + width), rows, width, residual, 1, stride, residual + first, stride,
                        s + first, block_stride_);
@@ -257,6 +283,16 @@ template <class T>
 void Network<T>::add_segments(Team& team) {
   Block& block = block_;
   const auto b = static_cast<Index>(block.shown.size());
+  const bool by_rows = b <= RowVisit<T>::kMost && update_ == Update::online;
+  for (Index segment = 0; segment < n_segments_; ++segment) {
+    T* s = block.s.data() + segment * longest_block_ * block_stride_;
+    for (Index m = 0; by_rows && m < b; ++m) {
+      std::copy_n(squares_.data() + segment * kSquares + m * RowVisit<T>::kMost, b, s + m * block_stride_);
+    }
+    for (Index m = 0; update_ == Update::online && m < b; ++m) {
+      block.squares[static_cast<std::size_t>(segment)] += static_cast<double>(s[m * block_stride_ + m]);
+    }
+  }
   const auto add_rows = [&](Index n) {
     T* g = block.g.data() + n * stride_;
     for (Index segment = 1; segment < n_segments_; ++segment) {
@@ -355,7 +391,9 @@ void Network<T>::close_batch(Team& team) {
   lower_norm_ = before + moved * std::sqrt(static_cast<double>(b));
 }
 
-template bool Network<float>::pass_block(Team&, std::uint64_t);
-template bool Network<double>::pass_block(Team&, std::uint64_t);
+template bool Network<float>::open_block(Team&, std::uint64_t);
+template bool Network<double>::open_block(Team&, std::uint64_t);
+template bool Network<float>::pass_block(Team&, Stop&);
+template bool Network<double>::pass_block(Team&, Stop&);
 
 }  // namespace pylinear

@@ -43,7 +43,7 @@ RowVisit<T> Network<T>::row_visit(Index segment, const Index* item) {
           rate_h_.data(),
           g_.data() + segment * stride_,
           stride_,
-          squares_.data() + segment * RowVisit<T>::kMost * RowVisit<T>::kMost};
+          squares_.data() + segment * kSquares};
 }
 
 template <class T>
@@ -89,7 +89,7 @@ T Network<T>::visit_all(Team& team, bool write) {
   });
   T squares = squares_[0];
   for (Index segment = 1; segment < n_segments_; ++segment) {
-    squares += squares_[segment * RowVisit<T>::kMost * RowVisit<T>::kMost];
+    squares += squares_[segment * kSquares];
     for (Index j = 0; j < units_; ++j) g_[j] += g_[segment * stride_ + j];
   }
   return squares;
@@ -168,7 +168,7 @@ bool Network<T>::present_freely(std::uint64_t until) {
   lower_norm_ = frobenius(lower_.data(), lower_.size());
   double squares = static_cast<double>(largest);
   for (Index segment = 0; segment < n_segments_; ++segment) {
-    squares += static_cast<double>(squares_[segment * RowVisit<T>::kMost * RowVisit<T>::kMost]);
+    squares += static_cast<double>(squares_[segment * kSquares]);
   }
   const double limit = std::numeric_limits<T>::max() / 16 / std::max(1.0, largest_input_);
   if (squares <= limit && w32_norm_ <= limit && lower_norm_ <= limit) return true;

@@ -61,7 +61,7 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
 
   longest_block_ = update == Update::batch ? n_items : std::min(n_items, kLongestBlock);
   g_ = Array<T>(n_segments_ * stride_);
-  squares_ = Array<T>(n_segments_ * RowVisit<T>::kMost * RowVisit<T>::kMost);
+  squares_ = Array<T>(n_segments_ * kSquares);
   item_norms_.resize(static_cast<std::size_t>(n_items));
   for (Index i = 0; i < rows; ++i) {
     for (Index p = 0; p < n_items; ++p) {
@@ -86,6 +86,7 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   block_.z = Array<T>(b * stride_);
   block_.g = Array<T>(n_segments_ * b * stride_);
   block_.squares.resize(static_cast<std::size_t>(n_segments_));
+  block_.next_row.resize(static_cast<std::size_t>(n_segments_));
   if (update == Update::batch) return;
   block_.s = Array<T>(n_segments_ * b * block_stride_);
   for (Array<T>* matrix :
@@ -97,6 +98,7 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
 template <class T>
 void Network<T>::weights_changed() {
   snapshot_.reset();
+  block_.open = false;
   hidden_item_ = -1;
   w32_norm_ = frobenius(w32_.data(), w32_.size());
   lower_norm_ = frobenius(lower_.data(), lower_.size());
@@ -170,12 +172,26 @@ Status Network<T>::record(Record<T>& record, int threads, Stop& stop) {
   Team team(useful_threads(record, threads));
   if (residuals_.size() < team.size() * residual_size()) residuals_ = Array<T>(team.size() * residual_size());
   status_ = Status::ok;
+  threads_ = team.size();
   while (record.done < static_cast<Index>(record.presentations.size())) {
     drive(team, record.presentations[static_cast<std::size_t>(record.done)], stop);
     if (status_ != Status::ok) break;
-    observe(team, record);
+    if (!observe(team, record, stop)) status_ = Status::interrupted;
   }
   return status_;
+}
+
+template <class T>
+void Network<T>::settle() {
+  if (!block_.open) return;
+  Team team(threads_);
+  Stop never;
+  pass_block(team, never);
+}
+
+template <class T>
+bool Network<T>::halted(int rank, Stop& stop, double work) const {
+  return rank == 0 ? stop.poll(work) : stop.decided();
 }
 
 template <class T>
@@ -183,20 +199,26 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
   if (update_ == Update::batch && until % static_cast<std::uint64_t>(data_->n_items) != 0) {
     throw std::invalid_argument("a batch is an epoch: there is nothing between");
   }
+  settle();
   const std::uint64_t seen = position_;
   if (until > position_ && snapshot_) {
     restore(*snapshot_);
     snapshot_.reset();
   }
   const auto b = static_cast<double>(route_ == Route::blocked ? longest_block_ : 1);
-  const double work = 6 * b * static_cast<double>(w32_.size()) + b * b * (b + static_cast<double>(stride_));
+  const double work = route_ == Route::blocked ? b * b * (b + static_cast<double>(stride_))
+                                               : 6 * static_cast<double>(w32_.size());
   const bool small = w32_.size() + lower_.size() <= kSmall && data_->inputs == nullptr;
   while (status_ == Status::ok && position_ < until) {
     // A stop never moves the network back behind the presentation that the caller has already seen.
-    if (stop.poll(work) && position_ >= seen) {
+    if (position_ >= seen && halted(0, stop, work)) {
       status_ = Status::interrupted;
     } else if (route_ == Route::blocked) {
-      if (!pass_block(team, until) && status_ == Status::ok) present(team);
+      if (open_block(team, until)) {
+        if (!pass_block(team, stop)) status_ = Status::interrupted;
+      } else if (status_ == Status::ok) {
+        present(team);
+      }
     } else if (!small || !present_freely(until)) {
       present(team);
     }

@@ -74,6 +74,9 @@ class Network {
   void weights_changed();
 
   std::uint64_t position() const { return position_; }
+  /// Ends what a stopped call has begun: weights and position are those after a whole number of presentations again.
+  /// To be called before any of them is read.
+  void settle();
   Status advance(std::uint64_t until, int threads, Stop& stop);
   Status record(Record<T>& record, int threads, Stop& stop);
 
@@ -89,12 +92,13 @@ class Network {
   void take_snapshot(Snapshot& snapshot) const;
   void restore(Snapshot& snapshot);
 
-  bool pass_block(Team& team, std::uint64_t until);
+  bool open_block(Team& team, std::uint64_t until);
+  bool pass_block(Team& team, Stop& stop);
   void show_block(Team& team);
   void invert(Team& team);
   bool block_stays_in_range();
-  void visit_segment(Index segment, T* residual);
-  void visit_panel(Index row, Index rows, T* residual, T* g, T* s, double& squares);
+  void visit_panel(Index segment, Index row, Index rows, T* residual);
+  void visit_rows(Index segment, Index row, Index rows);
   void close_block(Team& team);
   void close_batch(Team& team);
   void add_segments(Team& team);
@@ -109,9 +113,12 @@ class Network {
   void hidden_of_item(Index item, T* h);
   RowVisit<T> row_visit(Index segment, const Index* item);
 
-  void observe(Team& team, Record<T>& record);
-  void observe_segment(Index segment, int rank);
+  bool halted(int rank, Stop& stop, double work) const;
+  bool observe(Team& team, Record<T>& record, Stop& stop);
+  bool observe_segment(Index segment, int rank, Stop& stop);
   void all_hidden(T* out);
+
+  static constexpr Index kSquares = RowVisit<T>::kMost * RowVisit<T>::kMost;
 
   Index first_row(Index segment) const { return std::min(segment * segment_rows_, data_->n_features); }
   Index residual_size() const;
@@ -127,7 +134,7 @@ class Network {
   Schedule schedule_;
 
   Array<T> w32_, lower_;
-  std::uint64_t position_ = 0;
+  std::uint64_t position_ = 0;  // while a block is open: where it began
   // Upper bounds of the Frobenius norms, from which it follows whether a block or presentation can overflow.
   double w32_norm_ = 0, lower_norm_ = 0;
   // On the blocked route a call may end inside a block. The block is then computed again from its start by the next
@@ -135,6 +142,7 @@ class Network {
   std::optional<Snapshot> snapshot_;
   std::optional<Snapshot> spare_;  // of a network so small that it is trained first and looked at afterwards
   Status status_ = Status::ok;
+  int threads_ = 1;  // of the last call
 
   Index n_segments_, segment_rows_, panel_rows_, longest_block_, block_stride_ = 0;
   std::vector<double> item_norms_;
@@ -161,6 +169,8 @@ class Network {
     Array<T> errors;              // b x b: T^-T S T^-1, the errors' Gram matrix
     Array<T> mix_g, mix_h;        // b x b, upper: what the new H takes from G and from the old H
     std::vector<double> squares;  // a segment: |R|^2
+    std::vector<Index> next_row;  // a segment: the first row that has not been visited
+    bool open = false;            // some rows may have been visited
     double h_norm = 0, inverse_norm = 0;
   } block_;
 

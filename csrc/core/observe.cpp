@@ -2,6 +2,7 @@
 // v_alpha = X c_alpha, and the loss is |Y - Y^|^2 / 2. Neither needs a singular value decomposition or W21 itself.
 
 #include <algorithm>
+#include <atomic>
 
 #include "core/network.hpp"
 #include "core/panels.hpp"
@@ -18,7 +19,7 @@ void Network<T>::all_hidden(T* out) {
 }
 
 template <class T>
-void Network<T>::observe_segment(Index segment, int rank) {
+bool Network<T>::observe_segment(Index segment, int rank, Stop& stop) {
   const Index n_items = data_->n_items, n_modes = data_->n_modes;
   const Index stride = row_stride<T>(round_up(n_items, kernels_.lanes));
   T* shown = residuals_.data() + rank * residual_size();
@@ -28,6 +29,7 @@ void Network<T>::observe_segment(Index segment, int rank) {
   const Index end = first_row(segment + 1);
   for (Index row = first_row(segment); row < end; row += panel_rows_) {
     const Index rows = std::min(panel_rows_, end - row);
+    if (halted(rank, stop, 4.0 * static_cast<double>(rows * stride_ * n_items))) return false;
     std::fill_n(shown, rows * stride, T{0});
     for_panels(kernels_, n_items, [&](Index first, Index width) {
       kernels_.product(rows, hidden_, width, w32_.data() + row * stride_, stride_, 1,
@@ -51,10 +53,11 @@ void Network<T>::observe_segment(Index segment, int rank) {
     }
   }
   seen_loss_[static_cast<std::size_t>(segment)] = squares / 2;
+  return true;
 }
 
 template <class T>
-void Network<T>::observe(Team& team, Record<T>& record) {
+bool Network<T>::observe(Team& team, Record<T>& record, Stop& stop) {
   const Index n_items = data_->n_items, n_modes = data_->n_modes, t = record.done;
   if (record.loss != nullptr || record.hidden != nullptr) {
     if (seen_h_.size() == 0) seen_h_ = Array<T>(n_items * stride_);
@@ -68,7 +71,11 @@ void Network<T>::observe(Team& team, Record<T>& record) {
     seen_loss_.resize(static_cast<std::size_t>(n_segments_));
     pack_columns(
         kernels_, hidden_, n_items, T{1}, [&](Index p) { return seen_h_.data() + p * stride_; }, seen_panels_.data());
-    team.share(n_segments_, [&](Index segment, int rank) { observe_segment(segment, rank); });
+    std::atomic<bool> complete{true};
+    team.share(n_segments_, [&](Index segment, int rank) {
+      if (!observe_segment(segment, rank, stop)) complete.store(false, std::memory_order_relaxed);
+    });
+    if (!complete.load()) return false;
     record.loss[t] = 0;
     double* strengths = record.mode_strengths + t * n_modes;
     std::fill_n(strengths, n_modes, 0.0);
@@ -87,10 +94,11 @@ void Network<T>::observe(Team& team, Record<T>& record) {
   copy_rows(lower_.data(), lower_rows_, record.lower);
   copy_rows(w32_.data(), data_->n_features, record.w32);
   ++record.done;
+  return true;
 }
 
-template void Network<float>::observe(Team&, Record<float>&);
-template void Network<double>::observe(Team&, Record<double>&);
+template bool Network<float>::observe(Team&, Record<float>&, Stop&);
+template bool Network<double>::observe(Team&, Record<double>&, Stop&);
 template void Network<float>::all_hidden(float*);
 template void Network<double>::all_hidden(double*);
 

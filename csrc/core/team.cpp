@@ -6,15 +6,20 @@
 namespace pylinear {
 
 bool Stop::poll(double work) {
-  if (stopped_ || (flag_ != nullptr && flag_->load(std::memory_order_relaxed))) return stopped_ = true;
+  if (decided()) return true;
+  bool stop = flag_ != nullptr && flag_->load(std::memory_order_relaxed);
   // Reading the clock costs as much as several presentations of a toy network, so it waits for work worth timing.
   work_ += work;
-  if (ask_ == nullptr || work_ < 1e5) return false;
-  work_ = 0;
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last_ < std::chrono::milliseconds(5)) return false;
-  last_ = now;
-  return stopped_ = ask_();
+  if (!stop && ask_ != nullptr && work_ >= 1e5) {
+    work_ = 0;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ >= std::chrono::milliseconds(5)) {
+      last_ = now;
+      stop = ask_();
+    }
+  }
+  if (stop) stopped_.store(true, std::memory_order_relaxed);
+  return stop;
 }
 
 namespace {

@@ -20,11 +20,13 @@ class Stop {
       : flag_(flag), ask_(std::move(ask)) {}
   /// Whether to stop now, asked by the calling thread after every `work` operations or so.
   bool poll(double work);
+  /// Whether it has been decided to stop; any thread may ask.
+  bool decided() const { return stopped_.load(std::memory_order_relaxed); }
 
  private:
   const std::atomic<bool>* flag_;
   std::function<bool()> ask_;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_{false};
   double work_ = 0;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };

@@ -1,5 +1,6 @@
 #include <cmath>
 #include <cstdio>
+#include <thread>
 
 #include "check.hpp"
 #include "core/network.hpp"
@@ -219,6 +220,34 @@ void check_stop_and_divergence() {
   }
 }
 
+/// Stopped again and again in the middle of blocks, a training ends with the same bits.
+void check_interruptions() {
+  Problem problem(20000, 48, 12);
+  std::vector<double> expected;
+  for (const bool interrupt : {false, true}) {
+    auto network = make_network<double>(problem, Route::blocked, 1e-4, Schedule(Order::reshuffled, 12, make_key(1)));
+    std::uint64_t stops = 0;
+    for (Status status = Status::interrupted; status != Status::ok;) {
+      std::atomic<bool> flag{false}, ended{false};
+      std::thread timer([&] {
+        for (int i = 0; i < 20 && !ended; ++i) std::this_thread::sleep_for(std::chrono::microseconds(100));
+        flag = interrupt;
+      });
+      Stop stop(&flag);
+      status = network.advance(200, 2, stop);
+      ended = true;
+      timer.join();
+      network.settle();
+      stops += status == Status::interrupted;
+    }
+    CHECK(network.position() == 200);
+    CHECK(stops > 0 || !interrupt);
+    const std::vector<double> w32(network.w32(), network.w32() + problem.n_features * network.stride());
+    if (!interrupt) expected = w32;
+    CHECK(w32 == expected);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -240,4 +269,5 @@ int main() {
   check_threads();
   check_fused_record();
   check_stop_and_divergence();
+  check_interruptions();
 }
