@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 
 namespace pylinear {
 
@@ -27,7 +26,8 @@ constexpr Index kTileGroups = kMostPairsDepth / kGroup;
 // Items on a side of the squares of pairs that are counted together, whose words stay in the second cache.
 constexpr Index kSquare = 32;
 
-/// Hands out tasks 0 .. n - 1 to a team one by one: which thread does one does not matter, and a slow one delays nobody.
+/// Hands out tasks 0 .. n - 1 to a team one by one: which thread does one does not matter, and a slow one delays
+/// nobody.
 class Tasks {
  public:
   Tasks(Index n, Stop& stop) : n_(n), stop_(stop) {}
@@ -65,9 +65,6 @@ class Diffusion {
         n_nodes_(features.tree.n_nodes()),
         words_(n_nodes_ * stride_) {}
 
-  static double bytes(const Tree& tree, Index groups) {
-    return static_cast<double>(tree.n_nodes()) * static_cast<double>(groups * kGroup * Index{sizeof(std::uint64_t)});
-  }
   Index stride() const { return stride_; }
   std::uint64_t* leaves() { return words_.data() + (n_nodes_ - n_leaves_) * stride_; }
 
@@ -221,13 +218,6 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
     }
   }
   return true;
-}
-
-double sample_bytes(const Tree& tree) { return Diffusion::bytes(tree, 1); }
-
-double gram_bytes(const Tree& tree) {
-  const auto leaves = static_cast<double>(tree.n_leaves());
-  return Diffusion::bytes(tree, kTileGroups) + 8 * leaves * leaves;
 }
 
 }  // namespace pylinear

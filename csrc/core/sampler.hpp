@@ -41,8 +41,4 @@ bool sample_bits(const Features& features, std::uint64_t* out, int threads, Stop
 /// Y^T Y: out[i * n_leaves + j] is the sum over the features of the product of items i and j.
 bool gram(const Features& features, std::int64_t* out, int threads, Stop& stop);
 
-/// Bytes that one thread of `sample` or `sample_bits`, or of `gram`, takes besides its output.
-double sample_bytes(const Tree& tree);
-double gram_bytes(const Tree& tree);
-
 }  // namespace pylinear

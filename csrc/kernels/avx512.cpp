@@ -4,5 +4,5 @@
 #define PYLINEAR_BYTES 64
 #define PYLINEAR_TILE_ROWS 6
 #define PYLINEAR_TILE_VECTORS 4
-#include "kernels/kernels.inl"
 #include "kernels/bits.inl"
+#include "kernels/kernels.inl"

@@ -4,5 +4,5 @@
 #define PYLINEAR_BYTES 16
 #define PYLINEAR_TILE_ROWS 6
 #define PYLINEAR_TILE_VECTORS 2
-#include "kernels/kernels.inl"
 #include "kernels/bits.inl"
+#include "kernels/kernels.inl"

@@ -60,6 +60,8 @@ const BitKernels& bit_kernels_baseline();
 #ifdef PYLINEAR_X86
 const BitKernels& bit_kernels_avx2();
 const BitKernels& bit_kernels_avx512();
+/// For processors with VPOPCNTDQ.
+const BitKernels& bit_kernels_avx512_popcount();
 #endif
 
 }  // namespace pylinear

@@ -18,11 +18,11 @@ typedef std::uint64_t Words __attribute__((vector_size(PYLINEAR_BYTES), aligned(
 constexpr Index kWords = PYLINEAR_BYTES / 8;
 constexpr std::uint64_t kLow = 0xFFFFFFFF;
 
-Words& words_at(std::uint64_t* p) { return *reinterpret_cast<Words*>(p); }
-const Words& words_at(const std::uint64_t* p) { return *reinterpret_cast<const Words*>(p); }
+Words& words_at(std::uint64_t* p) noexcept { return *reinterpret_cast<Words*>(p); }
+const Words& words_at(const std::uint64_t* p) noexcept { return *reinterpret_cast<const Words*>(p); }
 
 /// The products of the low halves of the lanes, for which GCC does not see the instruction in the plain expression.
-inline Words product_of_low_halves(Words a, Words b) {
+Words product_of_low_halves(Words a, Words b) noexcept {
 #if PYLINEAR_BYTES == 64
   // With a mask, because GCC 12 warns of the uninitialised operand inside its plain intrinsic.
   return reinterpret_cast<Words>(
@@ -39,7 +39,7 @@ inline Words product_of_low_halves(Words a, Words b) {
 /// The keys of the ten rounds, in every lane.
 struct Rounds {
   Words key[10][2];
-  explicit Rounds(const std::uint32_t (&start)[2]) {
+  explicit Rounds(const std::uint32_t (&start)[2]) noexcept {
     std::uint32_t left = start[0], right = start[1];
     for (auto& round : key) {
       round[0] = left - Words{};
@@ -53,7 +53,7 @@ struct Rounds {
 /// Philox4x32-10 (core/rng.hpp) of `Calls` counters in every lane, together because one alone waits for its products.
 /// The words are the low halves of x[call][0..3]; what is above them is left as it falls, since no product reads it.
 template <int Calls>
-inline void philox_lanes(const Rounds& rounds, Words (&x)[Calls][4]) {
+void philox_lanes(const Rounds& rounds, Words (&x)[Calls][4]) noexcept {
 #pragma GCC unroll 16
   for (int round = 0; round < 10; ++round) {
 #pragma GCC unroll 16
@@ -72,7 +72,7 @@ inline void philox_lanes(const Rounds& rounds, Words (&x)[Calls][4]) {
 /// At a set bit of the threshold a fraction that draws 0 is below it, at a clear bit one that draws 1 is above it, and
 /// all others stay undecided.
 template <int Calls>
-inline void compare(const Words (&x)[Calls][4], std::uint64_t threshold, Words& below, Words& undecided) {
+void compare(const Words (&x)[Calls][4], std::uint64_t threshold, Words& below, Words& undecided) noexcept {
 #pragma GCC unroll 16
   for (int c = 0; c < Calls; ++c) {
 #pragma GCC unroll 2
@@ -89,13 +89,13 @@ inline void compare(const Words (&x)[Calls][4], std::uint64_t threshold, Words& 
   }
 }
 
-// A quarter of the words have undecided bits after eight draws. Those of some nodes are gathered, so that lanes are
-// full again and no decided one is carried along.
-constexpr int kFirstCalls = 4;
-constexpr Index kBatch = 32;
+// One word in seventeen has undecided bits after the ten draws of five calls (four or six calls are slower by a tenth
+// or more). Those of a batch of nodes are gathered, so that lanes are full again and no decided one is carried along.
+constexpr int kFirstCalls = 5;
+constexpr Index kBatch = 64;
 
 /// Draws on for the words of a batch of nodes that are undecided after kFirstCalls calls.
-inline void decide(const Descent& d, const Rounds& rounds, Index batch, Index n, const std::uint64_t* undecided) {
+void decide(const Descent& d, const Rounds& rounds, Index batch, Index n, const std::uint64_t* undecided) noexcept {
   std::uint16_t open[kBatch * kGroup + kWords];
   Index n_open = 0;
   for (Index i = 0; i < n * kGroup; ++i) {
@@ -133,7 +133,7 @@ inline void decide(const Descent& d, const Rounds& rounds, Index batch, Index n,
 
 /// The first calls for a batch of nodes, which decide most of their flips; the rest is left in `undecided`.
 template <int Calls>
-void descend_batch(const Descent& d, const Rounds& rounds, Index batch, Index n, std::uint64_t* undecided) {
+void descend_batch(const Descent& d, const Rounds& rounds, Index batch, Index n, std::uint64_t* undecided) noexcept {
   for (Index v = 0; v < kGroup; v += kWords) {
     Words block{};
     for (Index l = 0; l < kWords; ++l) block[l] = d.first_block + static_cast<std::uint64_t>(v + l);
@@ -175,6 +175,15 @@ void descend(const Descent& d) noexcept {
 
 template <class T>
 void write_rows(const std::uint64_t* words, Index stride, Index items, unsigned from, unsigned to, T* out) noexcept {
+  if (items < 16) {
+    for (Index item = 0; item < items; ++item) {
+      std::uint64_t word = words[item * stride] >> from;
+      for (T* entry = out + item; entry < out + (to - from) * items; entry += items, word >>= 1) {
+        *entry = static_cast<T>(1 - 2 * static_cast<int>(word & 1));
+      }
+    }
+    return;
+  }
   // One byte an item, because a loop over bytes fills a vector register that one over words fills by an eighth.
   constexpr Index kChunk = 512;
   std::uint8_t octet[kChunk];
@@ -192,7 +201,7 @@ void write_rows(const std::uint64_t* words, Index stride, Index items, unsigned 
 }
 
 /// Adds three bits of one weight in every place: the sum stays in `sum`, the carry is returned.
-inline Words carry(Words& sum, Words a, Words b) {
+Words carry(Words& sum, Words a, Words b) noexcept {
   const Words half = a ^ b;
   const Words out = (a & b) | (half & sum);
   sum ^= half;
@@ -200,25 +209,28 @@ inline Words carry(Words& sum, Words a, Words b) {
 }
 
 /// The number of set bits of every byte.
-inline Words count_bytes(Words x) {
+Words count_bytes(Words x) noexcept {
   x -= x >> 1 & 0x5555555555555555;
   x = (x & 0x3333333333333333) + (x >> 2 & 0x3333333333333333);
   return (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F;
 }
 
-inline std::int64_t sum_of_bytes(Words x) {
-  x = (x & 0x00FF00FF00FF00FF) + (x >> 8 & 0x00FF00FF00FF00FF);
-  x += x >> 32;
-  x = (x + (x >> 16)) & 0xFFFF;
+std::int64_t sum_of_lanes(Words x) noexcept {
   std::uint64_t total = 0;
   for (Index l = 0; l < kWords; ++l) total += x[l];
   return static_cast<std::int64_t>(total);
 }
 
+std::int64_t sum_of_bytes(Words x) noexcept {
+  x = (x & 0x00FF00FF00FF00FF) + (x >> 8 & 0x00FF00FF00FF00FF);
+  x += x >> 32;
+  return sum_of_lanes((x + (x >> 16)) & 0xFFFF);
+}
+
 /// Bits in which two items differ. Sixteen vectors at a time are added up as binary numbers, bit place by bit place, by
 /// Harley and Seal's tree of carry-save adders, so that few bits are counted: Mula, Kurz & Lemire, "Faster population
 /// counts using AVX2 instructions", The Computer Journal 61 (2018).
-inline std::int64_t differences(const std::uint64_t* a, const std::uint64_t* b, Index depth) {
+std::int64_t differences(const std::uint64_t* a, const std::uint64_t* b, Index depth) noexcept {
   static_assert(kPairsDepth % (16 * kWords) == 0);
   static_assert(8 * kMostPairsDepth / (16 * kWords) <= 255, "the counts of the sixteens must fit in their bytes");
   Words ones{}, twos{}, fours{}, eights{}, sixteens{};
@@ -233,8 +245,8 @@ inline std::int64_t differences(const std::uint64_t* a, const std::uint64_t* b, 
 #pragma GCC unroll 2
         for (int h = 0; h < 2; ++h) {
           const Index at = k + (8 * i + 4 * j + 2 * h) * kWords;
-          two[h] = carry(ones, words_at(a + at) ^ words_at(b + at),
-                         words_at(a + at + kWords) ^ words_at(b + at + kWords));
+          two[h] =
+              carry(ones, words_at(a + at) ^ words_at(b + at), words_at(a + at + kWords) ^ words_at(b + at + kWords));
         }
         four[j] = carry(twos, two[0], two[1]);
       }
@@ -246,20 +258,43 @@ inline std::int64_t differences(const std::uint64_t* a, const std::uint64_t* b, 
   return 16 * sum_of_bytes(sixteens) + sum_of_bytes(rest);
 }
 
+#if PYLINEAR_BYTES == 64
+/// The same with an instruction that not all processors of this set have: in half the time.
+__attribute__((target("avx512vpopcntdq"))) std::int64_t differences_by_popcount(const std::uint64_t* a,
+                                                                                const std::uint64_t* b,
+                                                                                Index depth) noexcept {
+  static_assert(kPairsDepth % (4 * kWords) == 0);
+  Words counts[4] = {};
+  for (Index k = 0; k < depth; k += 4 * kWords) {
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+      const Words differ = words_at(a + k + i * kWords) ^ words_at(b + k + i * kWords);
+      counts[i] += reinterpret_cast<Words>(_mm512_popcnt_epi64(reinterpret_cast<__m512i>(differ)));
+    }
+  }
+  return sum_of_lanes(counts[0] + counts[1] + counts[2] + counts[3]);
+}
+#endif
+
+template <std::int64_t (*Differences)(const std::uint64_t*, const std::uint64_t*, Index) noexcept>
 void count_differences(const Pairs& p) noexcept {
   for (Index j = p.first_j; j < p.end_j; ++j) {
     const Index end = p.end_i < j ? p.end_i : j;
     for (Index i = p.first_i; i < end; ++i) {
-      p.counts[i * p.row + j] += differences(p.words + i * p.stride, p.words + j * p.stride, p.depth);
+      p.counts[i * p.row + j] += Differences(p.words + i * p.stride, p.words + j * p.stride, p.depth);
     }
   }
 }
 
+template <std::int64_t (*Differences)(const std::uint64_t*, const std::uint64_t*, Index) noexcept>
 constexpr BitKernels kBitTable{
-    descend, {write_rows<std::int8_t>, write_rows<float>, write_rows<double>}, count_differences};
+    descend, {write_rows<std::int8_t>, write_rows<float>, write_rows<double>}, count_differences<Differences>};
 
 }  // namespace
 
-const BitKernels& PYLINEAR_BITS_TABLE() { return kBitTable; }
+const BitKernels& PYLINEAR_BITS_TABLE() { return kBitTable<differences>; }
+#if PYLINEAR_BYTES == 64
+const BitKernels& bit_kernels_avx512_popcount() { return kBitTable<differences_by_popcount>; }
+#endif
 
 }  // namespace pylinear

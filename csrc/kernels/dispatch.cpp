@@ -39,7 +39,9 @@ const Kernels<T>& choose() {
 
 const BitKernels& choose_bits() {
 #ifdef PYLINEAR_X86
-  if (isa() == Isa::avx512) return bit_kernels_avx512();
+  if (isa() == Isa::avx512) {
+    return __builtin_cpu_supports("avx512vpopcntdq") ? bit_kernels_avx512_popcount() : bit_kernels_avx512();
+  }
   if (isa() == Isa::avx2) return bit_kernels_avx2();
 #endif
   return bit_kernels_baseline();
