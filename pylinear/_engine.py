@@ -69,6 +69,12 @@ def choose_sampler(engine: object) -> str:
     return engines()[0]
 
 
+def _numba_loops() -> Any:
+    from pylinear import _numba
+
+    return _numba
+
+
 @dataclass(frozen=True)
 class Diffusion:
     """Features `first`, `first` + 1, ... of a tree, and what draws them; `threshold` is flip * 2^64 per level."""
@@ -85,14 +91,13 @@ class Diffusion:
         if self.engine == "native":
             core().sample(**self._native(), out=out)
             return
-        from pylinear import _numba
-
+        loops = _numba_loops()
         # Parts of about a million values: long enough not to count, short enough for Ctrl-C.
         size = max(64, 2**20 // out.shape[1] // 64 * 64)
         tree = self._arrays()
 
         def part(rank: int, start: int) -> None:
-            _numba.sample(*tree, np.uint64(self.first + start), out[start : start + size])
+            loops.sample(*tree, np.uint64(self.first + start), out[start : start + size])
 
         self._share(len(out), size, part)
 
@@ -101,15 +106,14 @@ class Diffusion:
         if self.engine == "native":
             core().sample_bits(**self._native(), n=n, out=out)
             return
-        from pylinear import _numba
-
+        loops = _numba_loops()
         size = max(64, 2**20 // len(out) // 64 * 64)
         tree = self._arrays()
 
         def part(rank: int, start: int) -> None:
             count = min(size, n - start)
             columns = out[:, start // 64 : -(-(start + count) // 64)]
-            _numba.sample_bits(*tree, np.uint64(self.first + start), count, columns)
+            loops.sample_bits(*tree, np.uint64(self.first + start), count, columns)
 
         self._share(n, size, part)
 
@@ -118,16 +122,15 @@ class Diffusion:
         if self.engine == "native":
             core().gram(**self._native(), n=n, out=out)
             return
-        from pylinear import _numba
-
+        loops = _numba_loops()
         # Whole tiles of about a million pairs of words.
-        tile = 64 * _numba.GRAM_BLOCKS
+        tile = 64 * loops.GRAM_BLOCKS
         size = max(1, 2**20 * 64 // (len(out) ** 2 + 64) // tile) * tile
         tree = self._arrays()
         counts = np.zeros((self.threads, *out.shape), dtype=np.int64)
 
         def part(rank: int, start: int) -> None:
-            _numba.count_differences(*tree, np.uint64(self.first + start), min(size, n - start), counts[rank])
+            loops.count_differences(*tree, np.uint64(self.first + start), min(size, n - start), counts[rank])
 
         self._share(n, size, part)
         differ = counts.sum(axis=0)

@@ -319,4 +319,6 @@ class Tree:
     def _require_outputs(self, n_features: int, itemsize: float, diffusion: _engine.Diffusion) -> None:
         """Raise MemoryError unless there is room for the outputs and the words of the nodes, eight a thread."""
         scratch = diffusion.threads * int(self._nodes.sum()) * 64
-        _memory.require(f"{n_features} features of {self.n_items} items", n_features * self.n_items * itemsize + scratch)
+        _memory.require(
+            f"{n_features} features of {self.n_items} items", n_features * self.n_items * itemsize + scratch
+        )

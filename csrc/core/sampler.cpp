@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 
 namespace pylinear {
 
@@ -37,6 +39,12 @@ class Tasks {
   bool run(int threads, F&& do_task) {
     run_team(threads, [&](Member& member) {
       for (Index task = next_++; task < n_ && !stopped(); task = next_++) do_task(member, task);
+      std::unique_lock lock(mutex_);
+      ++n_idle_;
+      idle_.notify_one();
+      // Nobody else can ask whether to stop while the others are at their last tasks.
+      const auto all_idle = [&] { return n_idle_ == member.size(); };
+      while (member.rank() == 0 && !idle_.wait_for(lock, std::chrono::milliseconds(5), all_idle)) stop(member, 1e6);
     });
     return !stopped();
   }
@@ -53,6 +61,9 @@ class Tasks {
   Stop& stop_;
   std::atomic<Index> next_{0};
   std::atomic<bool> stopped_{false};
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  int n_idle_ = 0;
 };
 
 /// The words of all nodes in some groups of blocks, level by level: node c has `stride` words from words[c * stride].
@@ -68,14 +79,14 @@ class Diffusion {
   Index stride() const { return stride_; }
   std::uint64_t* leaves() { return words_.data() + (n_nodes_ - n_leaves_) * stride_; }
 
-  /// Computes group `group` of the words, for the blocks from first_block on.
-  void descend(Index group, std::uint64_t first_block, Tasks& tasks, const Member& member) {
+  /// Computes group `group` of the words, for the blocks from first_block on; false if it was stopped on the way.
+  bool descend(Index group, std::uint64_t first_block, Tasks& tasks, const Member& member) {
     constexpr std::uint64_t half = std::uint64_t{1} << 63, origin[kGroup] = {};
     std::uint64_t* words = words_.data() + group * kGroup;
     Descent d{{features_.key[0], features_.key[1]}, first_block, half, 0, 0, 1, 1, stride_, origin, words};
-    descend_level(d, 1, tasks, member);
+    bool going = descend_level(d, 1, tasks, member);
     Index parents = 0, n_parents = 1;
-    for (std::size_t level = 0; level < features_.tree.branching.size(); ++level) {
+    for (std::size_t level = 0; level < features_.tree.branching.size() && going; ++level) {
       d.threshold = features_.tree.threshold[level];
       d.branching = features_.tree.branching[level];
       d.first_node = static_cast<std::uint32_t>(parents + n_parents);
@@ -83,19 +94,20 @@ class Diffusion {
       parents += n_parents;
       n_parents *= d.branching;
       d.children = words + parents * stride_;
-      descend_level(d, n_parents, tasks, member);
+      going = descend_level(d, n_parents, tasks, member);
     }
+    return going;
   }
 
  private:
-  void descend_level(Descent& d, Index n, Tasks& tasks, const Member& member) {
+  bool descend_level(Descent& d, Index n, Tasks& tasks, const Member& member) {
     constexpr Index batch = 4096;
-    bool stopped = false;
-    for (d.begin = 0; d.begin < n && !stopped; d.begin = d.end) {
+    for (d.begin = 0; d.begin < n; d.begin = d.end) {
       d.end = std::min(d.begin + batch, n);
       kernels_.descend(d);
-      stopped = tasks.stop(member, static_cast<double>(d.end - d.begin) * 1000);
+      if (tasks.stop(member, static_cast<double>(d.end - d.begin) * 1000)) return false;
     }
+    return true;
   }
 
   const Features& features_;
@@ -128,7 +140,7 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
   Tasks tasks(n_tasks, stop);
   return tasks.run(threads, [&](const Member& member, Index task) {
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(member.rank())];
-    diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), tasks, member);
+    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), tasks, member)) return;
     // Features are counted from that which begins the first block.
     const Index to = std::min(task * step + step, end);
     for (Index from = std::max(task * step, begin); from < to;) {
@@ -155,7 +167,7 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
   Tasks tasks(n_tasks, stop);
   return tasks.run(threads, [&](const Member& member, Index task) {
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(member.rank())];
-    diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), tasks, member);
+    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), tasks, member)) return;
     const Index first = task * step, n = std::min(step, n_words - first);
     for (Index item = 0; item < n_leaves; ++item) {
       const std::uint64_t* words = diffusion.leaves() + item * kGroup;
@@ -185,7 +197,8 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
     const Index stride = diffusion.stride(), first = task * step, n = std::min(step, n_blocks - first);
     const Index groups = ceil_div(n, kGroup), depth = round_up(n, kPairsDepth);
     for (Index group = 0; group < groups; ++group) {
-      diffusion.descend(group, first_block(f) + static_cast<std::uint64_t>(first + group * kGroup), tasks, member);
+      const auto block = first_block(f) + static_cast<std::uint64_t>(first + group * kGroup);
+      if (!diffusion.descend(group, block, tasks, member)) return;
     }
     // Features outside the range are made the same for all items.
     for (Index item = 0; item < n_leaves; ++item) {
