@@ -143,12 +143,15 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
     if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), tasks, member)) return;
     // Features are counted from that which begins the first block.
     const Index to = std::min(task * step + step, end);
-    for (Index from = std::max(task * step, begin); from < to;) {
-      const Index next = std::min((from / 8 + 1) * 8, to), bit = from % kBlockFeatures;
-      write_rows(diffusion.leaves() + from % step / kBlockFeatures, kGroup, n_leaves, static_cast<unsigned>(bit),
-                 static_cast<unsigned>(bit + next - from), out + (from - begin) * n_leaves);
-      if (tasks.stop(member, static_cast<double>(n_leaves))) return;
-      from = next;
+    for (Index from = std::max(task * step, begin), next = from; from < to; from = next) {
+      next = std::min((from / kBlockFeatures + 1) * kBlockFeatures, to);
+      const auto bit = static_cast<unsigned>(from % kBlockFeatures), n = static_cast<unsigned>(next - from);
+      const std::uint64_t* words = diffusion.leaves() + from % step / kBlockFeatures;
+      for (Index item = 0; item < n_leaves; item += kMostRowItems) {
+        write_rows(words + item * kGroup, kGroup, std::min(kMostRowItems, n_leaves - item), bit, bit + n,
+                   out + (from - begin) * n_leaves + item, n_leaves);
+        if (tasks.stop(member, static_cast<double>(kMostRowItems * n))) return;
+      }
     }
   });
 }

@@ -27,11 +27,12 @@ struct Descent {
   std::uint64_t* children;
 };
 
-/// Features from .. to - 1 of a block, of one octet of the bits of its word: out[(k - from) * items + item] is -1 where
-/// bit k of words[item * stride] is set, and +1 elsewhere.
+/// Features from .. to - 1 of a block: out[(k - from) * row + item] is -1 where bit k of words[item * stride] is set,
+/// and +1 elsewhere, for at most kMostRowItems items.
 template <class T>
-using WriteRows = void (*)(const std::uint64_t* words, Index stride, Index items, unsigned from, unsigned to,
-                           T* out) noexcept;
+using WriteRows = void (*)(const std::uint64_t* words, Index stride, Index items, unsigned from, unsigned to, T* out,
+                           Index row) noexcept;
+constexpr Index kMostRowItems = 512;
 
 /// counts[i * row + j] += the number of bits in which words i and j differ, for first_i <= i < end_i,
 /// first_j <= j < end_j and i < j. Item i has `depth` words at words[i * stride].
