@@ -23,13 +23,12 @@ namespace {
 
 constexpr std::uint64_t kWordBits = kBlockFeatures;
 
-// Groups of blocks in a tile of the Gram matrix: the words of a pair of items then fill the nearest cache to a sixth.
+// Groups of blocks in a tile of the Gram matrix: an item then has 4 KB of words, and a pair stays in the nearest cache.
 constexpr Index kTileGroups = kMostPairsDepth / kGroup;
 // Items on a side of the squares of pairs that are counted together, whose words stay in the second cache.
 constexpr Index kSquare = 32;
 
-/// Hands out tasks 0 .. n - 1 to a team one by one: which thread does one does not matter, and a slow one delays
-/// nobody.
+/// Hands out tasks 0 .. n - 1 to a team one by one: a slow thread delays nobody, and which does what does not matter.
 class Tasks {
  public:
   Tasks(Index n, Stop& stop) : n_(n), stop_(stop) {}
