@@ -171,7 +171,7 @@ def _network_class(dtype: str) -> Any:
 def network_bytes(data: Dataset, route: str, hidden: int, dtype: str, threads: int) -> float:
     """Return the bytes that one network takes, with the float64 weights that it is made from and copied to."""
     sizes = data.n_features, data.n_items, data.n_inputs, hidden
-    return float(_network_class(dtype).bytes(route, *sizes, threads)) + 16.0 * hidden * (sizes[0] + sizes[2])
+    return float(_network_class(dtype).bytes(route, "online", *sizes, threads)) + 16.0 * hidden * (sizes[0] + sizes[2])
 
 
 def training_set_bytes(data: Dataset, dtype: str) -> int:
@@ -196,7 +196,7 @@ class TrainingSet:
         self._network = _network_class(dtype)
         self._training_set = getattr(self._core, f"TrainingSet{dtype[-2:]}")(
             outputs=self._cast("outputs", data.outputs),
-            inputs=self._cast("inputs", data.inputs.T) if route == "fused" else None,
+            inputs=None if data.orthogonal else self._cast("inputs", data.inputs.T),
             input_squares=self._squares,
             synthesizers=self._cast("u", modes.u),
             coefficients=np.ascontiguousarray(coefficients, dtype=np.float64),
@@ -208,6 +208,7 @@ class TrainingSet:
         return self._network(
             data=self._training_set,
             route=self.route,
+            update="online",
             rate=rate,
             order=order if named else "given",
             key=key,
@@ -222,19 +223,19 @@ class TrainingSet:
 
     @property
     def lower_rows(self) -> int:
-        """Rows of the lower layer as the core keeps it: the items on the blocked route, else the input units."""
-        return self.data.n_items if self.route == "blocked" else self.data.n_inputs
+        """Rows of the lower layer as the core keeps it: the items if their inputs are mutually orthogonal, else the input units."""
+        return self.data.n_items if self.data.orthogonal else self.data.n_inputs
 
     def lower(self, w21: NDArray[Any]) -> NDArray[Any]:
         """Return the (lower_rows, N2) array that stands for `w21` in the core."""
         w21 = self._cast("w21", w21)
-        if self.route == "blocked" and not self.data.one_hot:
+        if self.data.orthogonal and not self.data.one_hot:
             w21 = w21 @ self._cast("inputs", self.data.inputs)
         return np.ascontiguousarray(w21.T)
 
     def w21(self, lower: NDArray[Any], start: NDArray[Any]) -> NDArray[Any]:
         """Return W21 from the core's lower layer `lower` (..., rows, N2) and the W21 that training began with."""
-        if self.route == "fused" or self.data.one_hot:
+        if self.data.one_hot or not self.data.orthogonal:
             return np.ascontiguousarray(np.swapaxes(lower, -1, -2))
         # W21 moves only along the inputs: by (H - H(0)) X^T with each orthogonal input scaled to unit length.
         squares = np.where(self._squares > 0, self._squares, 1.0)

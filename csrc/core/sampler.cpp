@@ -33,33 +33,28 @@ class Tasks {
  public:
   Tasks(Index n, Stop& stop) : n_(n), stop_(stop) {}
 
-  /// Calls do_task(member, task) until none is left or the work is stopped; false in the latter case.
+  /// Calls do_task(rank, task) until none is left or the work is stopped; false in the latter case.
   template <class F>
   bool run(int threads, F&& do_task) {
-    run_team(threads, [&](Member& member) {
-      for (Index task = next_++; task < n_ && !stopped(); task = next_++) do_task(member, task);
+    Team team(threads);
+    team.share(team.size(), [&](Index, int rank) {
+      for (Index task = next_++; task < n_ && !stop_.decided(); task = next_++) do_task(rank, task);
       std::unique_lock lock(mutex_);
       ++n_idle_;
       idle_.notify_one();
       // Nobody else can ask whether to stop while the others are at their last tasks.
-      const auto all_idle = [&] { return n_idle_ == member.size(); };
-      while (member.rank() == 0 && !idle_.wait_for(lock, std::chrono::milliseconds(5), all_idle)) stop(member, 1e6);
+      const auto all_idle = [&] { return n_idle_ == team.size(); };
+      while (rank == 0 && !idle_.wait_for(lock, std::chrono::milliseconds(5), all_idle)) stop(rank, 1e6);
     });
-    return !stopped();
+    return !stop_.decided();
   }
   /// Whether to leave a task half done, asked after every `work` operations or so.
-  bool stop(const Member& member, double work) {
-    if (member.rank() == 0 && stop_.poll(work)) stopped_.store(true, std::memory_order_relaxed);
-    return stopped();
-  }
+  bool stop(int rank, double work) { return rank == 0 ? stop_.poll(work) : stop_.decided(); }
 
  private:
-  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
-
   const Index n_;
   Stop& stop_;
   std::atomic<Index> next_{0};
-  std::atomic<bool> stopped_{false};
   std::mutex mutex_;
   std::condition_variable idle_;
   int n_idle_ = 0;
@@ -79,11 +74,11 @@ class Diffusion {
   std::uint64_t* leaves() { return words_.data() + (n_nodes_ - n_leaves_) * stride_; }
 
   /// Computes group `group` of the words, for the blocks from first_block on; false if it was stopped on the way.
-  bool descend(Index group, std::uint64_t first_block, Tasks& tasks, const Member& member) {
+  bool descend(Index group, std::uint64_t first_block, Tasks& tasks, int rank) {
     constexpr std::uint64_t half = std::uint64_t{1} << 63, origin[kGroup] = {};
     std::uint64_t* words = words_.data() + group * kGroup;
     Descent d{{features_.key[0], features_.key[1]}, first_block, half, 0, 0, 1, 1, stride_, origin, words};
-    bool going = descend_level(d, 1, tasks, member);
+    bool going = descend_level(d, 1, tasks, rank);
     Index parents = 0, n_parents = 1;
     for (std::size_t level = 0; level < features_.tree.branching.size() && going; ++level) {
       d.threshold = features_.tree.threshold[level];
@@ -93,18 +88,18 @@ class Diffusion {
       parents += n_parents;
       n_parents *= d.branching;
       d.children = words + parents * stride_;
-      going = descend_level(d, n_parents, tasks, member);
+      going = descend_level(d, n_parents, tasks, rank);
     }
     return going;
   }
 
  private:
-  bool descend_level(Descent& d, Index n, Tasks& tasks, const Member& member) {
+  bool descend_level(Descent& d, Index n, Tasks& tasks, int rank) {
     constexpr Index batch = 4096;
     for (d.begin = 0; d.begin < n; d.begin = d.end) {
       d.end = std::min(d.begin + batch, n);
       kernels_.descend(d);
-      if (tasks.stop(member, static_cast<double>(d.end - d.begin) * 1000)) return false;
+      if (tasks.stop(rank, static_cast<double>(d.end - d.begin) * 1000)) return false;
     }
     return true;
   }
@@ -137,9 +132,9 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
   threads = static_cast<int>(std::min<Index>(threads, n_tasks));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
   Tasks tasks(n_tasks, stop);
-  return tasks.run(threads, [&](const Member& member, Index task) {
-    Diffusion& diffusion = diffusions[static_cast<std::size_t>(member.rank())];
-    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), tasks, member)) return;
+  return tasks.run(threads, [&](int rank, Index task) {
+    Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
+    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), tasks, rank)) return;
     // Features are counted from that which begins the first block.
     const Index to = std::min(task * step + step, end);
     for (Index from = std::max(task * step, begin), next = from; from < to; from = next) {
@@ -149,7 +144,7 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
       for (Index item = 0; item < n_leaves; item += kMostRowItems) {
         write_rows(words + item * kGroup, kGroup, std::min(kMostRowItems, n_leaves - item), bit, bit + n,
                    out + (from - begin) * n_leaves + item, n_leaves);
-        if (tasks.stop(member, static_cast<double>(kMostRowItems * n))) return;
+        if (tasks.stop(rank, static_cast<double>(kMostRowItems * n))) return;
       }
     }
   });
@@ -167,9 +162,9 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
   threads = static_cast<int>(std::min<Index>(threads, n_tasks));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
   Tasks tasks(n_tasks, stop);
-  return tasks.run(threads, [&](const Member& member, Index task) {
-    Diffusion& diffusion = diffusions[static_cast<std::size_t>(member.rank())];
-    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), tasks, member)) return;
+  return tasks.run(threads, [&](int rank, Index task) {
+    Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
+    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), tasks, rank)) return;
     const Index first = task * step, n = std::min(step, n_words - first);
     for (Index item = 0; item < n_leaves; ++item) {
       const std::uint64_t* words = diffusion.leaves() + item * kGroup;
@@ -193,14 +188,14 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
   for (int rank = 1; rank < threads; ++rank) counts.emplace_back(n_leaves * n_leaves);
   std::fill_n(out, n_leaves * n_leaves, 0);
   Tasks tasks(n_tasks, stop);
-  const bool done = tasks.run(threads, [&](const Member& member, Index task) {
-    Diffusion& diffusion = diffusions[static_cast<std::size_t>(member.rank())];
+  const bool done = tasks.run(threads, [&](int rank, Index task) {
+    Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     std::uint64_t* words = diffusion.leaves();
     const Index stride = diffusion.stride(), first = task * step, n = std::min(step, n_blocks - first);
     const Index groups = ceil_div(n, kGroup), depth = round_up(n, kPairsDepth);
     for (Index group = 0; group < groups; ++group) {
       const auto block = first_block(f) + static_cast<std::uint64_t>(first + group * kGroup);
-      if (!diffusion.descend(group, block, tasks, member)) return;
+      if (!diffusion.descend(group, block, tasks, rank)) return;
     }
     // Features outside the range are made the same for all items.
     for (Index item = 0; item < n_leaves; ++item) {
@@ -211,14 +206,14 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
         std::fill(row + n, row + depth, 0);
       }
     }
-    Pairs pairs{words, stride, depth, 0, 0, 0, 0, member.rank() == 0 ? out : nullptr, n_leaves};
-    if (member.rank() > 0) pairs.counts = counts[static_cast<std::size_t>(member.rank() - 1)].data();
+    Pairs pairs{words, stride, depth, 0, 0, 0, 0, rank == 0 ? out : nullptr, n_leaves};
+    if (rank > 0) pairs.counts = counts[static_cast<std::size_t>(rank - 1)].data();
     for (pairs.first_i = 0; pairs.first_i < n_leaves; pairs.first_i = pairs.end_i) {
       pairs.end_i = std::min(pairs.first_i + kSquare, n_leaves);
       for (pairs.first_j = pairs.first_i; pairs.first_j < n_leaves; pairs.first_j = pairs.end_j) {
         pairs.end_j = std::min(pairs.first_j + kSquare, n_leaves);
         kernels.count_differences(pairs);
-        if (tasks.stop(member, static_cast<double>(kSquare * kSquare * depth))) return;
+        if (tasks.stop(rank, static_cast<double>(kSquare * kSquare * depth))) return;
       }
     }
   });
