@@ -97,3 +97,28 @@ def diffusion(branching, flip, n_features, rng):
         values = np.repeat(values, children, axis=1)
         values = values * np.where(rng.random(values.shape) < e, -1, 1)
     return values
+
+
+@numba.njit
+def diffusion_loop(branching, flip, out):
+    """Fill `out` (n_features, P) with int8 features, node by node, in the loop that people type for numba."""
+    n_nodes = 1
+    width = 1
+    for b in branching:
+        width *= b
+        n_nodes += width
+    values = np.empty(n_nodes, dtype=np.int8)
+    for i in range(out.shape[0]):
+        values[0] = 1 if np.random.random() < 0.5 else -1  # noqa: NPY002 (numba's own generator)
+        parent = 0
+        child = 1
+        n_parents = 1
+        for level in range(branching.size):
+            for _ in range(n_parents):
+                for _ in range(branching[level]):
+                    values[child] = -values[parent] if np.random.random() < flip[level] else values[parent]  # noqa: NPY002
+                    child += 1
+                parent += 1
+            n_parents *= branching[level]
+        out[i] = values[n_nodes - width :]
+    return out

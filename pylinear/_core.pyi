@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'instruction_set', 'philox', 'sample', 'version']
+__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'gram', 'instruction_set', 'philox', 'sample', 'sample_bits', 'version']
 class StopFlag:
     def __init__(self) -> None:
         ...
@@ -56,6 +56,10 @@ class Network32:
     @property
     def position(self) -> int:
         ...
+def gram(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, n: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.int64], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Fill out with Y^T Y of n features from first on.
+    """
 def instruction_set() -> str:
     ...
 def philox(counter: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], key: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"]) -> typing.Annotated[list[int], "FixedSize(4)"]:
@@ -76,6 +80,10 @@ def sample(branching: collections.abc.Sequence[typing.SupportsInt | typing.Suppo
 def sample(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.float64], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Fill out with features first .. first + len(out) - 1 of the branching diffusion.
+    """
+def sample_bits(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, n: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.uint64], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
+    """
+    Fill out with n features from first on, one bit each.
     """
 build: str = 'GNU 12.2.0, Release, x86_64'
 version: str

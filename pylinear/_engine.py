@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
+from threading import Event
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +54,7 @@ def engines() -> tuple[str, ...]:
 
 @cache
 def _warn_fallback() -> None:
-    warnings.warn("pylinear's compiled core is not installed; sampling with numba", RuntimeWarning, stacklevel=4)
+    warnings.warn("pylinear's compiled core is not installed; sampling with numba", RuntimeWarning, stacklevel=5)
 
 
 def choose_sampler(engine: object) -> str:
@@ -66,34 +69,99 @@ def choose_sampler(engine: object) -> str:
     return engines()[0]
 
 
-def sample(
-    engine: str,
-    branching: tuple[int, ...],
-    threshold: list[int],
-    key: int,
-    first: int,
-    out: NDArray[Any],
-    threads: int,
-) -> None:
-    """Fill `out` (n, P) with features first .. first + n - 1 of a diffusion; `threshold` is flip * 2^64 per level."""
-    if engine == "native":
-        core().sample(branching=branching, threshold=threshold, key=key, first=first, out=out, threads=threads)
-        return
+def _numba_loops() -> Any:
     from pylinear import _numba
 
-    tree = np.array(branching, dtype=np.int64), np.array(threshold, dtype=np.uint64), np.uint64(key)
-    # Tasks of about a million values: long enough not to count, short enough for Ctrl-C.
-    size = max(64, 2**20 // out.shape[1] // 64 * 64)
-    pool = ThreadPoolExecutor(threads)
-    try:
-        tasks = [
-            pool.submit(_numba.sample, *tree, np.uint64(first + start), out[start : start + size])
-            for start in range(0, len(out), size)
-        ]
-        for task in tasks:
-            task.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    return _numba
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """Features `first`, `first` + 1, ... of a tree, and what draws them; `threshold` is flip * 2^64 per level."""
+
+    engine: str
+    branching: tuple[int, ...]
+    threshold: tuple[int, ...]
+    key: int
+    first: int
+    threads: int
+
+    def sample(self, out: NDArray[Any]) -> None:
+        """Fill `out` (n, P) with n features as +1 and -1."""
+        if self.engine == "native":
+            core().sample(**self._native(), out=out)
+            return
+        loops = _numba_loops()
+        # Parts of about a million values: long enough not to count, short enough for Ctrl-C.
+        size = max(64, 2**20 // out.shape[1] // 64 * 64)
+        tree = self._arrays()
+
+        def part(rank: int, start: int) -> None:
+            loops.sample(*tree, np.uint64(self.first + start), out[start : start + size])
+
+        self._share(len(out), size, part)
+
+    def sample_bits(self, n: int, out: NDArray[np.uint64]) -> None:
+        """Fill `out` (P, ceil(n / 64)) with n features as bits."""
+        if self.engine == "native":
+            core().sample_bits(**self._native(), n=n, out=out)
+            return
+        loops = _numba_loops()
+        size = max(64, 2**20 // len(out) // 64 * 64)
+        tree = self._arrays()
+
+        def part(rank: int, start: int) -> None:
+            count = min(size, n - start)
+            columns = out[:, start // 64 : -(-(start + count) // 64)]
+            loops.sample_bits(*tree, np.uint64(self.first + start), count, columns)
+
+        self._share(n, size, part)
+
+    def gram(self, n: int, out: NDArray[np.int64]) -> None:
+        """Fill `out` (P, P) with Y^T Y of n features."""
+        if self.engine == "native":
+            core().gram(**self._native(), n=n, out=out)
+            return
+        loops = _numba_loops()
+        # Whole tiles of about a million pairs of words.
+        tile = 64 * loops.GRAM_BLOCKS
+        size = max(1, 2**20 * 64 // (len(out) ** 2 + 64) // tile) * tile
+        tree = self._arrays()
+        counts = np.zeros((self.threads, *out.shape), dtype=np.int64)
+
+        def part(rank: int, start: int) -> None:
+            loops.count_differences(*tree, np.uint64(self.first + start), min(size, n - start), counts[rank])
+
+        self._share(n, size, part)
+        differ = counts.sum(axis=0)
+        # Each feature adds 1 where two items agree and -1 where they differ.
+        out[:] = n - 2 * (differ + differ.T)
+
+    def _native(self) -> dict[str, Any]:
+        everything = {field.name: getattr(self, field.name) for field in fields(self)}
+        del everything["engine"]
+        return everything
+
+    def _arrays(self) -> tuple[object, ...]:
+        return np.array(self.branching, dtype=np.int64), np.array(self.threshold, dtype=np.uint64), np.uint64(self.key)
+
+    def _share(self, n: int, size: int, part: Callable[[int, int], None]) -> None:
+        """Call part(rank, start) for start = 0, size, ... below n; rank tells the threads apart."""
+        leave = Event()
+
+        def run(rank: int) -> None:
+            for start in range(rank * size, n, self.threads * size):
+                if leave.is_set():
+                    return
+                part(rank, start)
+
+        pool = ThreadPoolExecutor(self.threads)
+        try:
+            for future in [pool.submit(run, rank) for rank in range(self.threads)]:
+                future.result()
+        finally:
+            leave.set()
+            pool.shutdown()
 
 
 def _network_class(dtype: str) -> Any:

@@ -16,6 +16,8 @@ from pylinear._check import Floats
 from pylinear._dataset import Dataset, frozen
 from pylinear._random import RNG, Use, philox_key, seed_of
 
+Engine = Literal["auto", "native", "numba"]
+
 # The object analyzers are P x P and dense, and so is everything that is computed from them.
 _MOST_ITEMS = 2**20
 # The sampler numbers the nodes of a tree in 32 bits.
@@ -173,7 +175,7 @@ class Tree:
         *,
         rng: RNG = None,
         first: int = 0,
-        engine: Literal["auto", "native", "numba"] = "auto",
+        engine: Engine = "auto",
         dtype: Literal["float64", "float32", "int8"] = "float64",
         threads: int | None = None,
     ) -> Dataset:
@@ -207,19 +209,116 @@ class Tree:
         >>> data.outputs.shape, data.rng
         ((5, 4), 1)
         """
-        n_features = _check.integer("n_features", n_features)
-        first = _check.integer("first", first, 0)
         dtype_name = _check.choice("dtype", dtype, ("float64", "float32", "int8"))
+        n_features, seed, diffusion = self._diffusion(n_features, rng, first, engine, threads)
+        kind = np.dtype(dtype_name)
+        self._require_outputs(n_features, kind.itemsize, diffusion)
+        outputs = np.empty((n_features, self.n_items), dtype=kind)
+        diffusion.sample(outputs)
+        return Dataset._of_sample(outputs, seed, diffusion.engine)
+
+    def sample_bits(
+        self,
+        n_features: int,
+        *,
+        rng: RNG = None,
+        first: int = 0,
+        engine: Engine = "auto",
+        threads: int | None = None,
+    ) -> NDArray[np.uint64]:
+        """Return the features that `sample` draws, packed: one bit each.
+
+        Parameters
+        ----------
+        n_features, rng, first, engine, threads
+            As for `sample`.
+
+        Returns
+        -------
+        (P, ceil(N / 64)) uint64
+            Bit k of word w of row p is set where feature ``first + 64 * w + k`` of item p is -1. Bits past the last
+            feature are 0.
+
+        Examples
+        --------
+        >>> tree = Tree((2, 2), flip=0.1)
+        >>> bits = tree.sample_bits(100, rng=1)
+        >>> bits.shape
+        (4, 2)
+        >>> int(np.bitwise_count(bits[0] ^ bits[1]).sum()), int(tree.gram(100, rng=1)[0, 1])
+        (11, 78)
+        """
+        n_features, _, diffusion = self._diffusion(n_features, rng, first, engine, threads)
+        self._require_outputs(n_features, 1 / 8, diffusion)
+        out = np.empty((self.n_items, -(-n_features // 64)), dtype=np.uint64)
+        diffusion.sample_bits(n_features, out)
+        return out
+
+    def gram(
+        self,
+        n_features: int,
+        *,
+        rng: RNG = None,
+        first: int = 0,
+        engine: Engine = "auto",
+        threads: int | None = None,
+    ) -> NDArray[np.int64]:
+        r"""Return :math:`Y^T Y` of the features that `sample` draws, without keeping them.
+
+        Parameters
+        ----------
+        n_features, rng, first, engine, threads
+            As for `sample`. The features are drawn and counted in small parts, so that their number costs time and no
+            memory.
+
+        Returns
+        -------
+        (P, P) int64
+            Entry (i, j) is the sum over the features of the product of items i and j, exactly.
+
+        Notes
+        -----
+        With :math:`d_{ij}` the number of features in which items i and j differ, :math:`(Y^T Y)_{ij} = N - 2 d_{ij}`.
+        The expectation is N times `covariance`; the eigenvalues are the squares of the sample's singular values.
+        Matrices of ranges of features that adjoin add up to that of the whole, so that machines can share the work:
+        each takes the same ``rng``, as a whole number, and a ``first`` of its own.
+
+        Examples
+        --------
+        >>> tree = Tree((2, 2), flip=0.1)
+        >>> gram = tree.gram(1_000_000, rng=1)
+        >>> np.sqrt(np.linalg.eigvalsh(gram)[::-1]).round().tolist()
+        [1569.0, 905.0, 601.0, 600.0]
+        >>> np.array_equal(tree.gram(400_000, rng=1) + tree.gram(600_000, rng=1, first=400_000), gram)
+        True
+        """
+        n_features, _, diffusion = self._diffusion(n_features, rng, first, engine, threads)
+        # The core keeps 512 words a node; each thread counts for itself, and numba adds the counts up in two more.
+        scratch = int(self._nodes.sum()) * 512 * 8
+        matrix = 8 * self.n_items**2
+        wanted = f"the products of {self.n_items} items"
+        _memory.require(wanted, diffusion.threads * (scratch + matrix) + 3 * matrix)
+        out = np.empty((self.n_items, self.n_items), dtype=np.int64)
+        diffusion.gram(n_features, out)
+        return out
+
+    def _diffusion(
+        self, n_features: object, rng: RNG, first: object, engine: object, threads: object
+    ) -> tuple[int, int, _engine.Diffusion]:
+        """Return the number of features, the seed and what draws them, from the arguments that samplers share."""
+        n = _check.integer("n_features", n_features)
+        start = _check.integer("first", first, 0)
         n_threads = _check.threads(threads)
         chosen = _engine.choose_sampler(engine)
         seed = seed_of(rng)
-        kind = np.dtype(dtype_name)
-        scratch = min(n_threads, n_features // 64 + 2) * int(self._nodes.sum()) * 9
-        wanted = f"{n_features} features of {self.n_items} items"
-        _memory.require(wanted, n_features * self.n_items * kind.itemsize + scratch)
-        outputs = np.empty((n_features, self.n_items), dtype=kind)
         # Fraction, because flip * 2^64 must be the same whole number on every machine.
-        threshold = [int(Fraction(e) * 2**64) for e in self.flip]
+        threshold = tuple(int(Fraction(e) * 2**64) for e in self.flip)
         key = philox_key(seed, Use.DIFFUSION)
-        _engine.sample(chosen, self.branching, threshold, key, first, outputs, n_threads)
-        return Dataset._of_sample(outputs, seed, chosen)
+        return n, seed, _engine.Diffusion(chosen, self.branching, threshold, key, start, min(n_threads, n // 64 + 2))
+
+    def _require_outputs(self, n_features: int, itemsize: float, diffusion: _engine.Diffusion) -> None:
+        """Raise MemoryError unless there is room for the outputs and the words of the nodes, eight a thread."""
+        scratch = diffusion.threads * int(self._nodes.sum()) * 64
+        _memory.require(
+            f"{n_features} features of {self.n_items} items", n_features * self.n_items * itemsize + scratch
+        )

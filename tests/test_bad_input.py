@@ -29,6 +29,14 @@ def sample(**changes):
     return pl.Tree((2, 2), 0.1).sample(**{"n_features": 10, "rng": 0, **changes})
 
 
+def sample_bits(**changes):
+    return pl.Tree((2, 2), 0.1).sample_bits(**{"n_features": 10, "rng": 0, **changes})
+
+
+def gram(**changes):
+    return pl.Tree((2, 2), 0.1).gram(**{"n_features": 10, "rng": 0, **changes})
+
+
 def advance(**changes):
     return simulation().advance(**changes)
 
@@ -69,6 +77,16 @@ SCALARS = [
     (lambda x: sample(dtype=x), "dtype", ["int16", None, 3, float]),
     (lambda x: sample(threads=x), "threads", [0, -1, 2.0, "2", True, 10**6]),
     (lambda x: sample(rng=x), "rng", [-1, 1.5, "0", [1, 2], True, np.random.RandomState(0)]),
+    (lambda x: sample_bits(n_features=x), "n_features|features", [*NOT_INTEGERS, 0, -1, 2**40, *HUGE]),
+    (lambda x: sample_bits(first=x), "first", [*NOT_INTEGERS, -1, *HUGE]),
+    (lambda x: sample_bits(engine=x), "engine", ["cuda", None, 3]),
+    (lambda x: sample_bits(threads=x), "threads", [0, -1, 2.0, "2", True, 10**6]),
+    (lambda x: sample_bits(rng=x), "rng", [-1, 1.5, "0", [1, 2], True, np.random.RandomState(0)]),
+    (lambda x: gram(n_features=x), "n_features", [*NOT_INTEGERS, 0, -1, *HUGE]),
+    (lambda x: gram(first=x), "first", [*NOT_INTEGERS, -1, *HUGE]),
+    (lambda x: gram(engine=x), "engine", ["cuda", None, 3]),
+    (lambda x: gram(threads=x), "threads", [0, -1, 2.0, "2", True, 10**6]),
+    (lambda x: gram(rng=x), "rng", [-1, 1.5, "0", [1, 2], True, np.random.RandomState(0)]),
     (lambda x: pl.Tree((2, 2), 0.1).singular_values(x), "n_features", [*NOT_INTEGERS, 0, -1, *HUGE]),
     (lambda x: pl.toy(x), "coding", ["ternary", None, 3]),
     (lambda x: pl.read_table(x), "path", [None, 3, ["a"]]),
@@ -249,5 +267,8 @@ def test_too_large_a_run_is_refused_before_it_is_allocated():
     for changes in ({"hidden": 2**36}, {"runs": 2**31, "hidden": 2**10}, {"keep": ["weights"], "hidden": 10**8}):
         with pytest.raises(MemoryError, match=r"would take [\d.]+ GB; [\d.]+ GB are available"):
             train(**changes)
-    with pytest.raises(MemoryError, match=r"features of 4 items would take"):
-        sample(n_features=2**40)
+    for call in (sample, sample_bits):
+        with pytest.raises(MemoryError, match=r"features of 4 items would take"):
+            call(n_features=2**40)
+    with pytest.raises(MemoryError, match=r"the products of 1048576 items would take"):
+        pl.Tree((2**20,), 0.1).gram(1, rng=0)

@@ -24,6 +24,8 @@ def test_without_the_core_everything_but_training_works(no_core):
     assert data.engine == "numba"
     # Warned once, not at every call.
     tree.sample(100, rng=0)
+    assert tree.sample_bits(100, rng=0).shape == (4, 2)
+    assert tree.gram(100, rng=0)[0, 0] == 100
     assert data.modes.s.size == 4
     w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=np.random.default_rng(0))
     pl.theory.flow([1.0], w21, w32, data)
@@ -37,8 +39,10 @@ def test_without_the_core_everything_but_training_works(no_core):
         lambda: pl.train(pl.toy(), hidden=2, rate=0.1, epochs=1),
         lambda: pl.Simulation(pl.toy(), np.ones((2, 4)), np.ones((5, 2)), rate=0.1),
         lambda: pl.Tree((2,), 0.1).sample(5, engine="native"),
+        lambda: pl.Tree((2,), 0.1).sample_bits(5, engine="native"),
+        lambda: pl.Tree((2,), 0.1).gram(5, engine="native"),
     ],
-    ids=["train", "Simulation", "sample"],
+    ids=["train", "Simulation", "sample", "sample_bits", "gram"],
 )
 def test_without_the_core_training_names_the_fix(no_core, call):
     with pytest.raises(pl.EngineMissingError, match=r"install a C\+\+20 compiler .* and then install pylinear again"):
@@ -51,9 +55,10 @@ def test_a_source_folder_in_the_way_is_named(no_core, monkeypatch):
         pl.train(pl.toy(), hidden=2, rate=0.1, epochs=1)
 
 
-def test_the_warning_points_at_the_caller(no_core):
+@pytest.mark.parametrize("draw", ["sample", "sample_bits", "gram"])
+def test_the_warning_points_at_the_caller(no_core, draw):
     with pytest.warns(RuntimeWarning) as caught:
-        pl.Tree((2,), 0.1).sample(5, rng=0)
+        getattr(pl.Tree((2,), 0.1), draw)(5, rng=0)
     assert caught[0].filename == __file__
 
 
@@ -103,3 +108,10 @@ def test_the_core_refuses_shapes_that_disagree():
         core.TrainingSet64(**{**ok, "outputs": np.ones((3, 2), np.float32)})
     with pytest.raises(ValueError, match="out"):
         core.sample([2], [2**63], key=0, first=0, out=np.ones((4, 3)), threads=1)
+    stream = {"branching": [2], "threshold": [2**63], "key": 0, "first": 0, "n": 65, "threads": 1}
+    with pytest.raises(ValueError, match="out"):
+        core.sample_bits(**stream, out=np.ones((2, 1), np.uint64))
+    with pytest.raises(ValueError, match="out"):
+        core.gram(**stream, out=np.ones((2, 3), np.int64))
+    with pytest.raises(ValueError, match="threshold"):
+        core.gram(**{**stream, "threshold": []}, out=np.ones((2, 2), np.int64))

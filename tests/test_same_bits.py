@@ -1,6 +1,10 @@
 """The same numbers for any engine, number of threads, chunking and split of the calls."""
 
 import hashlib
+import os
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,15 +18,17 @@ GOLDEN = {
     ((3, 2), (0.2, 0.05)): "ace37ebb00c0ce492a240f1bbbc61432eaba1ce664bd21fbbf1dae618ac1f0c0",
 }
 
+ENGINES = pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+
 
 @pytest.mark.parametrize("shape", GOLDEN, ids=str)
-@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+@ENGINES
 def test_golden_streams(shape, engine):
     outputs = pl.Tree(*shape).sample(1_000_000, rng=0, engine=engine, dtype="int8").outputs
     assert hashlib.sha256(outputs.tobytes()).hexdigest() == GOLDEN[shape]
 
 
-@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+@ENGINES
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 def test_threads_do_not_change_the_features(engine, threads):
     tree = pl.Tree((2, 3, 2), (0.1, 0.2, 0.3))
@@ -30,7 +36,7 @@ def test_threads_do_not_change_the_features(engine, threads):
     np.testing.assert_array_equal(tree.sample(10_007, rng=11, engine=engine, threads=threads).outputs, reference)
 
 
-@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+@ENGINES
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (1, 63), (63, 2), (64, 64), (100, 1000), (9_990, 10)])
 def test_any_part_of_a_sample_alone(engine, first, count):
     tree = pl.Tree((2, 2), 0.1)
@@ -39,7 +45,7 @@ def test_any_part_of_a_sample_alone(engine, first, count):
     np.testing.assert_array_equal(part, whole[first : first + count])
 
 
-@pytest.mark.parametrize("engine", [pytest.param("native", marks=pytest.mark.core), "numba"])
+@ENGINES
 def test_features_far_out_differ_from_those_at_the_start(engine):
     # Feature numbers above 2^38 reach into the second word of the counter.
     tree = pl.Tree((2, 2), 0.1)
@@ -47,6 +53,54 @@ def test_features_far_out_differ_from_those_at_the_start(engine):
     near = tree.sample(640, rng=4, engine=engine).outputs
     assert (far != near).any()
     np.testing.assert_array_equal(far, tree.sample(640, rng=4, first=2**38, engine="numba").outputs)
+
+
+@ENGINES
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("first", [0, 64, 1_000_003])
+def test_threads_do_not_change_bits_or_gram(engine, threads, first):
+    # More than one tile of the Gram matrix, and a part of one.
+    tree = pl.Tree((2, 3, 2), (0.1, 0.2, 0.3))
+    n = 80_007
+    outputs = tree.sample(n, rng=11, first=first, engine="numba", threads=1, dtype="int8").outputs
+    bits = tree.sample_bits(n, rng=11, first=first, engine=engine, threads=threads)
+    signs = np.unpackbits(bits.astype("<u8").view(np.uint8), axis=1, bitorder="little")
+    np.testing.assert_array_equal(signs[:, :n].T, outputs < 0)
+    gram = tree.gram(n, rng=11, first=first, engine=engine, threads=threads)
+    np.testing.assert_array_equal(gram, outputs.T.astype(np.int64) @ outputs)
+
+
+@ENGINES
+def test_bits_and_gram_far_out(engine):
+    # Inside the range the number of the block passes 2^32, the end of the first word of the counter.
+    tree = pl.Tree((2, 2), 0.1)
+    first, n = 2**38 - 333, 1_000
+    outputs = tree.sample(n, rng=4, first=first, engine="numba").outputs
+    near = tree.sample(n, rng=4, first=first - 2**38 + 64 * 2**26, engine="numba").outputs
+    assert (outputs != near).any()
+    np.testing.assert_array_equal(tree.sample(n, rng=4, first=first, engine=engine).outputs, outputs)
+    np.testing.assert_array_equal(tree.gram(n, rng=4, first=first, engine=engine), outputs.T @ outputs)
+    bits = tree.sample_bits(n, rng=4, first=first, engine=engine)
+    np.testing.assert_array_equal(bits, tree.sample_bits(n, rng=4, first=first, engine="numba"))
+    np.testing.assert_array_equal((bits[:, 0] & np.uint64(1)).astype(bool), outputs[0] < 0)
+
+
+@pytest.mark.core
+@pytest.mark.skipif(platform.machine() not in {"x86_64", "AMD64"}, reason="one instruction set only")
+def test_instruction_sets_do_not_change_the_features():
+    code = (
+        "import hashlib, pylinear as pl; tree = pl.Tree((2, 3, 4), (0.1, 0.25, 0.4));"
+        "arrays = tree.sample(50_001, rng=3, first=9, dtype='int8').outputs, tree.sample_bits(50_001, rng=3, first=9),"
+        "tree.gram(50_001, rng=3, first=9);"
+        "print([hashlib.sha256(a.tobytes()).hexdigest() for a in arrays])"
+    )
+    seen = set()
+    for isa in ("baseline", "avx2", "avx512"):
+        command = [sys.executable, "-P", "-c", code]
+        env = {**os.environ, "PYLINEAR_ISA": isa}
+        seen.add(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout)
+    assert len(seen) == 1
+    assert len(set(eval(seen.pop()))) == 3
 
 
 # n_features, hidden, n_items; large enough that threads are started on either route: 6 N3 N2 is above 10^6.

@@ -8,7 +8,7 @@ namespace pylinear {
 // Every random number of the core is one word of philox(counter, key). Nothing is drawn in sequence, so a number
 // depends on what it is for and on nothing else. The four words of the counter mean
 //
-//   word      diffusion (sampler.hpp)             order of presentation (schedule.hpp)
+//   word      diffusion (kernels/bits.hpp)        order of presentation (schedule.hpp)
 //   0         block of 64 features, low half      index of the draw within the epoch or stream, low half
 //   1         block of 64 features, high half     index of the draw, high half
 //   2         node of the tree, level by level    epoch, low half

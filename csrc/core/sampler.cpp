@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 
 namespace pylinear {
 
@@ -17,90 +19,215 @@ Index Tree::n_nodes() const {
   return nodes;
 }
 
-std::uint64_t bernoulli_word(Key key, std::uint64_t block, std::uint32_t node, std::uint64_t threshold) {
-  // Each lane compares a uniform binary fraction with threshold / 2^64, most significant bit first: at a set bit of the
-  // threshold a lane that draws 0 is below it, at a clear bit a lane that draws 1 is above it, and all others go on.
-  // The work ends with the undecided lanes, after nine words or so, or with the set bits of the threshold.
-  std::uint64_t below = 0, undecided = ~std::uint64_t{0};
-  Counter words{};
-  for (std::uint32_t depth = 0; threshold != 0 && undecided != 0; ++depth, threshold <<= 1) {
-    if (depth % 2 == 0) {
-      words =
-          philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), node, depth / 2}, key);
-    }
-    const std::uint64_t draw =
-        depth % 2 == 0 ? words[0] | std::uint64_t{words[1]} << 32 : words[2] | std::uint64_t{words[3]} << 32;
-    if (threshold >> 63) {
-      below |= undecided & ~draw;
-      undecided &= draw;
-    } else {
-      undecided &= ~draw;
-    }
-  }
-  return below;
-}
-
-void diffuse(const Tree& tree, Key key, std::uint64_t block, std::uint64_t* words) {
-  constexpr std::uint64_t half = std::uint64_t{1} << 63;
-  words[0] = bernoulli_word(key, block, 0, half);
-  Index parents = 0, n_parents = 1;
-  for (std::size_t level = 0; level < tree.branching.size(); ++level) {
-    const Index branching = tree.branching[level];
-    const Index children = parents + n_parents;
-    for (Index c = 0; c < n_parents * branching; ++c) {
-      const auto node = static_cast<std::uint32_t>(children + c);
-      words[node] = words[parents + c / branching] ^ bernoulli_word(key, block, node, tree.threshold[level]);
-    }
-    parents = children;
-    n_parents *= branching;
-  }
-}
-
 namespace {
 
-/// Writes features from .. to - 1 of a block as rows of `out`; scratch has one byte a leaf.
-template <class T>
-void write_rows(const std::uint64_t* words, Index leaves, std::uint64_t from, std::uint64_t to, std::uint8_t* scratch,
-                T* out) {
-  // Eight features at a time, because a loop over bytes fills a vector register that one over words fills by an eighth.
-  for (std::uint64_t eight = from / 8 * 8; eight < to; eight += 8) {
-    for (Index item = 0; item < leaves; ++item) scratch[item] = static_cast<std::uint8_t>(words[item] >> eight);
-    for (std::uint64_t k = std::max(eight, from); k < std::min(eight + 8, to); ++k) {
-      T* row = out + static_cast<Index>(k - from) * leaves;
-      const auto bit = static_cast<unsigned>(k - eight);
-      for (Index item = 0; item < leaves; ++item) {
-        row[item] = static_cast<T>(static_cast<std::int8_t>(1 - 2 * (scratch[item] >> bit & 1)));
-      }
-    }
+constexpr std::uint64_t kWordBits = kBlockFeatures;
+
+// Groups of blocks in a tile of the Gram matrix: an item then has 4 KB of words, and a pair stays in the nearest cache.
+constexpr Index kTileGroups = kMostPairsDepth / kGroup;
+// Items on a side of the squares of pairs that are counted together, whose words stay in the second cache.
+constexpr Index kSquare = 32;
+
+/// Hands out tasks 0 .. n - 1 to a team one by one: a slow thread delays nobody, and which does what does not matter.
+class Tasks {
+ public:
+  Tasks(Index n, Stop& stop) : n_(n), stop_(stop) {}
+
+  /// Calls do_task(rank, task) until none is left or the work is stopped; false in the latter case.
+  template <class F>
+  bool run(int threads, F&& do_task) {
+    Team team(threads);
+    team.share(team.size(), [&](Index, int rank) {
+      for (Index task = next_++; task < n_ && !stop_.decided(); task = next_++) do_task(rank, task);
+      std::unique_lock lock(mutex_);
+      ++n_idle_;
+      idle_.notify_one();
+      // Nobody else can ask whether to stop while the others are at their last tasks.
+      const auto all_idle = [&] { return n_idle_ == team.size(); };
+      while (rank == 0 && !idle_.wait_for(lock, std::chrono::milliseconds(5), all_idle)) stop(rank, 1e6);
+    });
+    return !stop_.decided();
   }
+  /// Whether to leave a task half done, asked after every `work` operations or so.
+  bool stop(int rank, double work) { return rank == 0 ? stop_.poll(work) : stop_.decided(); }
+
+ private:
+  const Index n_;
+  Stop& stop_;
+  std::atomic<Index> next_{0};
+  std::mutex mutex_;
+  std::condition_variable idle_;
+  int n_idle_ = 0;
+};
+
+/// The words of all nodes in some groups of blocks, level by level: node c has `stride` words from words[c * stride].
+class Diffusion {
+ public:
+  Diffusion(const Features& features, Index groups)
+      : features_(features),
+        stride_(groups * kGroup),
+        n_leaves_(features.tree.n_leaves()),
+        n_nodes_(features.tree.n_nodes()),
+        words_(n_nodes_ * stride_) {}
+
+  Index stride() const { return stride_; }
+  std::uint64_t* leaves() { return words_.data() + (n_nodes_ - n_leaves_) * stride_; }
+
+  /// Computes group `group` of the words, for the blocks from first_block on; false if it was stopped on the way.
+  bool descend(Index group, std::uint64_t first_block, Tasks& tasks, int rank) {
+    constexpr std::uint64_t half = std::uint64_t{1} << 63, origin[kGroup] = {};
+    std::uint64_t* words = words_.data() + group * kGroup;
+    Descent d{{features_.key[0], features_.key[1]}, first_block, half, 0, 0, 1, 1, stride_, origin, words};
+    bool going = descend_level(d, 1, tasks, rank);
+    Index parents = 0, n_parents = 1;
+    for (std::size_t level = 0; level < features_.tree.branching.size() && going; ++level) {
+      d.threshold = features_.tree.threshold[level];
+      d.branching = features_.tree.branching[level];
+      d.first_node = static_cast<std::uint32_t>(parents + n_parents);
+      d.parents = words + parents * stride_;
+      parents += n_parents;
+      n_parents *= d.branching;
+      d.children = words + parents * stride_;
+      going = descend_level(d, n_parents, tasks, rank);
+    }
+    return going;
+  }
+
+ private:
+  bool descend_level(Descent& d, Index n, Tasks& tasks, int rank) {
+    constexpr Index batch = 4096;
+    for (d.begin = 0; d.begin < n; d.begin = d.end) {
+      d.end = std::min(d.begin + batch, n);
+      kernels_.descend(d);
+      if (tasks.stop(rank, static_cast<double>(d.end - d.begin) * 1000)) return false;
+    }
+    return true;
+  }
+
+  const Features& features_;
+  const BitKernels& kernels_ = bit_kernels();
+  Index stride_, n_leaves_, n_nodes_;
+  Array<std::uint64_t> words_;
+};
+
+std::vector<Diffusion> scratch(const Features& features, Index groups, int threads) {
+  std::vector<Diffusion> all;
+  for (int rank = 0; rank < threads; ++rank) all.emplace_back(features, groups);
+  return all;
 }
+
+Index ceil_div(Index n, Index d) { return (n + d - 1) / d; }
+
+/// Block of the first feature, and what comes before it in that block.
+std::uint64_t first_block(const Features& f) { return f.first / kWordBits; }
+Index lead(const Features& f) { return static_cast<Index>(f.first % kWordBits); }
 
 }  // namespace
 
 template <class T>
-bool sample(const Tree& tree, Key key, std::uint64_t first, Index n, T* out, int threads, Stop& stop) {
-  const Index leaves = tree.n_leaves(), nodes = tree.n_nodes();
-  const std::uint64_t last = first + static_cast<std::uint64_t>(n);
-  Team team(static_cast<int>(std::min<Index>(threads, n / kBlockFeatures + 2)));
-  const std::uint64_t first_block = first / kBlockFeatures;
-  std::atomic<bool> stopped{false};
-  Array<std::uint64_t> scratch(team.size() * nodes);
-  Array<std::uint8_t> signs(team.size() * leaves);
-  team.share(static_cast<Index>((last + kBlockFeatures - 1) / kBlockFeatures - first_block), [&](Index k, int rank) {
-    if (stopped.load(std::memory_order_relaxed)) return;
-    std::uint64_t* words = scratch.data() + rank * nodes;
-    const std::uint64_t block = first_block + static_cast<std::uint64_t>(k), begin = block * kBlockFeatures;
-    diffuse(tree, key, block, words);
-    const std::uint64_t from = std::max(begin, first), to = std::min(begin + kBlockFeatures, last);
-    write_rows(words + nodes - leaves, leaves, from - begin, to - begin, signs.data() + rank * leaves,
-               out + static_cast<Index>(from - first) * leaves);
-    if (rank == 0 && stop.poll(static_cast<double>(nodes) * 1000)) stopped.store(true);
+bool sample(const Features& f, T* out, int threads, Stop& stop) {
+  constexpr Index step = kGroup * kBlockFeatures;
+  const WriteRows<T> write_rows = std::get<WriteRows<T>>(bit_kernels().write_rows);
+  const Index n_leaves = f.tree.n_leaves(), begin = lead(f), end = begin + f.n, n_tasks = ceil_div(end, step);
+  threads = static_cast<int>(std::min<Index>(threads, n_tasks));
+  std::vector<Diffusion> diffusions = scratch(f, 1, threads);
+  Tasks tasks(n_tasks, stop);
+  return tasks.run(threads, [&](int rank, Index task) {
+    Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
+    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), tasks, rank)) return;
+    // Features are counted from that which begins the first block.
+    const Index to = std::min(task * step + step, end);
+    for (Index from = std::max(task * step, begin), next = from; from < to; from = next) {
+      next = std::min((from / kBlockFeatures + 1) * kBlockFeatures, to);
+      const auto bit = static_cast<unsigned>(from % kBlockFeatures), n = static_cast<unsigned>(next - from);
+      const std::uint64_t* words = diffusion.leaves() + from % step / kBlockFeatures;
+      for (Index item = 0; item < n_leaves; item += kMostRowItems) {
+        write_rows(words + item * kGroup, kGroup, std::min(kMostRowItems, n_leaves - item), bit, bit + n,
+                   out + (from - begin) * n_leaves + item, n_leaves);
+        if (tasks.stop(rank, static_cast<double>(kMostRowItems * n))) return;
+      }
+    }
   });
-  return !stopped.load();
 }
 
-template bool sample<std::int8_t>(const Tree&, Key, std::uint64_t, Index, std::int8_t*, int, Stop&);
-template bool sample<float>(const Tree&, Key, std::uint64_t, Index, float*, int, Stop&);
-template bool sample<double>(const Tree&, Key, std::uint64_t, Index, double*, int, Stop&);
+template bool sample<std::int8_t>(const Features&, std::int8_t*, int, Stop&);
+template bool sample<float>(const Features&, float*, int, Stop&);
+template bool sample<double>(const Features&, double*, int, Stop&);
+
+bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop) {
+  // Where features begin inside a block, a word of the output has its bits from two, and a group makes one fewer.
+  const Index shift = lead(f), step = shift == 0 ? kGroup : kGroup - 1;
+  const Index n_leaves = f.tree.n_leaves(), n_words = ceil_div(f.n, kBlockFeatures), n_tasks = ceil_div(n_words, step);
+  const std::uint64_t last = ~std::uint64_t{0} >> (n_words * kBlockFeatures - f.n);
+  threads = static_cast<int>(std::min<Index>(threads, n_tasks));
+  std::vector<Diffusion> diffusions = scratch(f, 1, threads);
+  Tasks tasks(n_tasks, stop);
+  return tasks.run(threads, [&](int rank, Index task) {
+    Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
+    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), tasks, rank)) return;
+    const Index first = task * step, n = std::min(step, n_words - first);
+    for (Index item = 0; item < n_leaves; ++item) {
+      const std::uint64_t* words = diffusion.leaves() + item * kGroup;
+      std::uint64_t* row = out + item * n_words + first;
+      for (Index w = 0; w < n; ++w) {
+        row[w] = shift == 0 ? words[w] : words[w] >> shift | words[w + 1] << (kBlockFeatures - shift);
+      }
+      if (first + n == n_words) row[n - 1] &= last;
+    }
+  });
+}
+
+bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
+  const Index n_leaves = f.tree.n_leaves(), begin = lead(f), end = begin + f.n;
+  const Index n_blocks = ceil_div(end, kBlockFeatures), step = kTileGroups * kGroup, n_tasks = ceil_div(n_blocks, step);
+  const BitKernels& kernels = bit_kernels();
+  threads = static_cast<int>(std::min<Index>(threads, n_tasks));
+  std::vector<Diffusion> diffusions = scratch(f, round_up(std::min(n_blocks, step), kPairsDepth) / kGroup, threads);
+  // The first member counts in the output itself.
+  std::vector<Array<std::int64_t>> counts;
+  for (int rank = 1; rank < threads; ++rank) counts.emplace_back(n_leaves * n_leaves);
+  std::fill_n(out, n_leaves * n_leaves, 0);
+  Tasks tasks(n_tasks, stop);
+  const bool done = tasks.run(threads, [&](int rank, Index task) {
+    Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
+    std::uint64_t* words = diffusion.leaves();
+    const Index stride = diffusion.stride(), first = task * step, n = std::min(step, n_blocks - first);
+    const Index groups = ceil_div(n, kGroup), depth = round_up(n, kPairsDepth);
+    for (Index group = 0; group < groups; ++group) {
+      const auto block = first_block(f) + static_cast<std::uint64_t>(first + group * kGroup);
+      if (!diffusion.descend(group, block, tasks, rank)) return;
+    }
+    // Features outside the range are made the same for all items.
+    for (Index item = 0; item < n_leaves; ++item) {
+      std::uint64_t* row = words + item * stride;
+      if (first == 0) row[0] = row[0] >> begin << begin;
+      if (first + n == n_blocks) {
+        row[n - 1] &= ~std::uint64_t{0} >> (n_blocks * kBlockFeatures - end);
+        std::fill(row + n, row + depth, 0);
+      }
+    }
+    Pairs pairs{words, stride, depth, 0, 0, 0, 0, rank == 0 ? out : nullptr, n_leaves};
+    if (rank > 0) pairs.counts = counts[static_cast<std::size_t>(rank - 1)].data();
+    for (pairs.first_i = 0; pairs.first_i < n_leaves; pairs.first_i = pairs.end_i) {
+      pairs.end_i = std::min(pairs.first_i + kSquare, n_leaves);
+      for (pairs.first_j = pairs.first_i; pairs.first_j < n_leaves; pairs.first_j = pairs.end_j) {
+        pairs.end_j = std::min(pairs.first_j + kSquare, n_leaves);
+        kernels.count_differences(pairs);
+        if (tasks.stop(rank, static_cast<double>(kSquare * kSquare * depth))) return;
+      }
+    }
+  });
+  if (!done) return false;
+  // Each feature adds 1 where two items agree and -1 where they differ.
+  for (Index i = 0; i < n_leaves; ++i) {
+    out[i * n_leaves + i] = f.n;
+    for (Index j = i + 1; j < n_leaves; ++j) {
+      std::int64_t differ = out[i * n_leaves + j];
+      for (const auto& other : counts) differ += other[i * n_leaves + j];
+      out[i * n_leaves + j] = out[j * n_leaves + i] = f.n - 2 * differ;
+    }
+  }
+  return true;
+}
 
 }  // namespace pylinear

@@ -6,12 +6,9 @@
 #include "core/array.hpp"
 #include "core/rng.hpp"
 #include "core/team.hpp"
+#include "kernels/bits.hpp"
 
 namespace pylinear {
-
-// A block is 64 consecutive features: bit k of each of its words belongs to feature 64 * block + k, and a set bit
-// means that the feature is -1 at that node. The bits of a block depend on (key, block) alone.
-constexpr Index kBlockFeatures = 64;
 
 /// A regular tree and, for each level below the root, its flip probability times 2^64.
 struct Tree {
@@ -22,15 +19,26 @@ struct Tree {
   Index n_leaves() const;
 };
 
-/// 64 independent bits, each set with probability threshold / 2^64, that belong to one node of one block.
-std::uint64_t bernoulli_word(Key key, std::uint64_t block, std::uint32_t node, std::uint64_t threshold);
+/// Features first .. first + n - 1 of the process that (tree, key) define. The signs of a block of 64 features
+/// (kernels/bits.hpp) depend on (tree, key, block) alone.
+struct Features {
+  const Tree& tree;
+  Key key;
+  std::uint64_t first;
+  Index n;
+};
 
-/// Branching diffusion of one block: words[n_nodes], level by level; the leaves are the last n_leaves words.
-void diffuse(const Tree& tree, Key key, std::uint64_t block, std::uint64_t* words);
+// All three return false if they were stopped before the end.
 
-/// Features first .. first + n of the process as rows of +1 and -1: out[i * n_leaves + item].
-/// False if it was stopped before the end.
+/// The features as rows of +1 and -1: out[i * n_leaves + item].
 template <class T>
-bool sample(const Tree& tree, Key key, std::uint64_t first, Index n, T* out, int threads, Stop& stop);
+bool sample(const Features& features, T* out, int threads, Stop& stop);
+
+/// The features as columns of bits: bit k of out[item * n_words + w], n_words = ceil(n / 64), is set where feature
+/// first + 64 w + k is -1; bits past the last feature are 0.
+bool sample_bits(const Features& features, std::uint64_t* out, int threads, Stop& stop);
+
+/// Y^T Y: out[i * n_leaves + j] is the sum over the features of the product of items i and j.
+bool gram(const Features& features, std::int64_t* out, int threads, Stop& stop);
 
 }  // namespace pylinear

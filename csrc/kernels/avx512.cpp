@@ -1,7 +1,9 @@
+#define PYLINEAR_BITS_TABLE bit_kernels_avx512
 #define PYLINEAR_TABLE kernels_avx512
 #define PYLINEAR_NAME "avx512"
 #define PYLINEAR_BYTES 64
 #define PYLINEAR_TILE_ROWS 6
 #define PYLINEAR_TILE_VECTORS 4
 #define PYLINEAR_VISIT_ROWS 4
+#include "kernels/bits.inl"
 #include "kernels/kernels.inl"

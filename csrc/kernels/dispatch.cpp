@@ -3,14 +3,16 @@
 #include <string>
 #include <string_view>
 
+#include "kernels/bits.hpp"
 #include "kernels/kernels.hpp"
 
 namespace pylinear {
 
 namespace {
 
-template <class T>
-const Kernels<T>& choose() {
+enum class Isa { baseline, avx2, avx512 };
+
+Isa isa() {
 #ifdef PYLINEAR_X86
   const char* cap_text = std::getenv("PYLINEAR_ISA");
   const std::string_view cap = cap_text == nullptr ? "avx512" : cap_text;
@@ -20,10 +22,29 @@ const Kernels<T>& choose() {
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && cap != "baseline";
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512dq") && cap != "avx2";
-  if (avx512) return kernels_avx512<T>();
-  if (avx2) return kernels_avx2<T>();
+  return avx512 ? Isa::avx512 : avx2 ? Isa::avx2 : Isa::baseline;
+#else
+  return Isa::baseline;
+#endif
+}
+
+template <class T>
+const Kernels<T>& choose() {
+#ifdef PYLINEAR_X86
+  if (isa() == Isa::avx512) return kernels_avx512<T>();
+  if (isa() == Isa::avx2) return kernels_avx2<T>();
 #endif
   return kernels_baseline<T>();
+}
+
+const BitKernels& choose_bits() {
+#ifdef PYLINEAR_X86
+  if (isa() == Isa::avx512) {
+    return __builtin_cpu_supports("avx512vpopcntdq") ? bit_kernels_avx512_popcount() : bit_kernels_avx512();
+  }
+  if (isa() == Isa::avx2) return bit_kernels_avx2();
+#endif
+  return bit_kernels_baseline();
 }
 
 }  // namespace
@@ -31,6 +52,11 @@ const Kernels<T>& choose() {
 template <class T>
 const Kernels<T>& kernels() {
   static const Kernels<T>& chosen = choose<T>();
+  return chosen;
+}
+
+const BitKernels& bit_kernels() {
+  static const BitKernels& chosen = choose_bits();
   return chosen;
 }
 

@@ -1,49 +1,77 @@
-#include <bit>
-#include <cmath>
-
 #include "check.hpp"
 #include "core/sampler.hpp"
 
 using namespace pylinear;
 
-int main() {
-  const Key key = make_key(42);
+namespace {
 
-  // The share of set bits, within five standard deviations over 64 * 4000 draws.
-  for (const double p : {0.5, 0.1, 0.3, 1e-3}) {
-    const auto threshold = static_cast<std::uint64_t>(std::ldexp(p, 64));
-    double set = 0, draws = 0;
-    for (std::uint64_t block = 0; block < 4000; ++block, draws += 64) {
-      set += std::popcount(bernoulli_word(key, block, 7, threshold));
+constexpr Index kItems = 6;
+const Tree tree{{2, 3}, {std::uint64_t{1} << 62, 0}};
+const Key key = make_key(42);
+
+/// Bits and Gram matrix of a range of features beside its rows of +1 and -1.
+void check_range(std::uint64_t first, Index n, int threads) {
+  const Features features{tree, key, first, n};
+  const Index n_words = (n + kBlockFeatures - 1) / kBlockFeatures;
+  Array<double> rows(n * kItems);
+  Array<std::uint64_t> bits(kItems * n_words);
+  Array<std::int64_t> gram_of(kItems * kItems), expected(kItems * kItems);
+  for (Index i = 0; i < bits.size(); ++i) bits[i] = ~std::uint64_t{0};
+  for (Index i = 0; i < gram_of.size(); ++i) gram_of[i] = 99;
+  Stop stop;
+  CHECK(sample(features, rows.data(), 1, stop));
+  CHECK(sample_bits(features, bits.data(), threads, stop));
+  CHECK(gram(features, gram_of.data(), threads, stop));
+  for (Index i = 0; i < n_words * kBlockFeatures; ++i) {
+    for (Index p = 0; p < kItems; ++p) {
+      const bool minus = bits[p * n_words + i / kBlockFeatures] >> i % kBlockFeatures & 1;
+      CHECK(minus == (i < n && rows[i * kItems + p] == -1));
+      for (Index q = 0; q < kItems && i < n; ++q) {
+        expected[p * kItems + q] += static_cast<std::int64_t>(rows[i * kItems + p] * rows[i * kItems + q]);
+      }
     }
-    CHECK(std::abs(set / draws - p) < 5 * std::sqrt(p * (1 - p) / draws));
   }
-  CHECK(bernoulli_word(key, 3, 5, 0) == 0);
+  for (Index i = 0; i < gram_of.size(); ++i) CHECK(gram_of[i] == expected[i]);
+}
 
-  // A probability as close to 1 as 64 bits go, and lanes that differ.
-  CHECK(bernoulli_word(key, 3, 5, ~std::uint64_t{0}) == ~std::uint64_t{0});
-  CHECK(bernoulli_word(key, 3, 5, std::uint64_t{1} << 63) != bernoulli_word(key, 4, 5, std::uint64_t{1} << 63));
-  CHECK(bernoulli_word(key, 3, 5, std::uint64_t{1} << 63) != bernoulli_word(key, 3, 6, std::uint64_t{1} << 63));
+}  // namespace
 
-  const Tree tree{{2, 3}, {std::uint64_t{1} << 62, 0}};
+int main() {
   CHECK(tree.n_nodes() == 9);
-  CHECK(tree.n_leaves() == 6);
-  std::uint64_t words[9];
-  diffuse(tree, key, 11, words);
+  CHECK(tree.n_leaves() == kItems);
+
+  constexpr Index n = 1000;
+  Array<double> whole(n * kItems);
+  Stop stop;
+  CHECK(sample({tree, key, 0, n}, whole.data(), 1, stop));
   // No flips below level 1: three leaves of a branch are one.
-  for (int leaf = 0; leaf < 6; ++leaf) CHECK(words[3 + leaf] == words[1 + leaf / 3]);
-  CHECK(words[1] != words[2]);
+  bool branches_differ = false;
+  for (Index i = 0; i < n; ++i) {
+    const double* row = whole.data() + i * kItems;
+    CHECK(row[0] == row[1] && row[1] == row[2] && row[3] == row[4] && row[4] == row[5]);
+    branches_differ = branches_differ || row[0] != row[3];
+  }
+  CHECK(branches_differ);
 
   // The same features whole and in parts, whatever the type and the number of threads.
-  constexpr Index n = 1000;
-  Array<double> whole(n * 6);
-  Array<std::int8_t> part(77 * 6);
-  Stop stop;
-  CHECK(sample(tree, key, 0, n, whole.data(), 1, stop));
-  CHECK(sample(tree, key, 130, 77, part.data(), 3, stop));
-  for (Index i = 0; i < 77 * 6; ++i) CHECK(whole[130 * 6 + i] == part[i]);
+  for (const int threads : {1, 3}) {
+    Array<std::int8_t> part(877 * kItems);
+    CHECK(sample({tree, key, 67, 877}, part.data(), threads, stop));
+    for (Index i = 0; i < part.size(); ++i) CHECK(whole[67 * kItems + i] == part[i]);
+  }
+  for (const int threads : {1, 3}) {
+    check_range(0, 64, threads);
+    check_range(0, 65'536, threads);
+    check_range(70, 3, threads);
+    check_range(63, 100'000, threads);
+    check_range((std::uint64_t{1} << 38) - 1, 1, threads);
+  }
 
   std::atomic<bool> flag{true};
   Stop stopped(&flag);
-  CHECK(!sample(tree, key, 0, n, whole.data(), 1, stopped));
+  Array<std::uint64_t> bits(kItems * n);
+  Array<std::int64_t> products(kItems * kItems);
+  CHECK(!sample({tree, key, 0, n}, whole.data(), 1, stopped));
+  CHECK(!sample_bits({tree, key, 0, n}, bits.data(), 2, stopped));
+  CHECK(!gram({tree, key, 0, n}, products.data(), 2, stopped));
 }
