@@ -10,7 +10,6 @@ import numpy as np
 from pylinear import _check, theory
 from pylinear._check import Floats
 from pylinear._initial import Gaussian
-from pylinear._reduction import reduce_outputs
 from pylinear._run import Run
 
 
@@ -155,7 +154,7 @@ def gap(run: Run) -> Gap:
     t = run.epochs
     strengths = run.initial_strengths[:, used]
     if isinstance(run.init, Gaussian):
-        paper_strength = run.weights.w21.shape[1] * run.init.scale**2 / 2
+        paper_strength = run.hidden_units * run.init.scale**2 / 2
     else:
         paper_strength = float(np.nanmean(strengths))
     return Gap(
@@ -210,8 +209,12 @@ def _flow_strengths(run: Run, k: int) -> Floats:
     """Return the mode strengths (T, K) under the flow from the weights of run k, as far as the run went."""
     out = np.full(run.mode_strengths.shape[1:], np.nan)
     reached = int(np.searchsorted(run.presentations, run.completed[k], side="right"))
-    w21, w32 = run.initial_weights(k)
-    small = reduce_outputs(run.data, w32, run.data.modes.u)
-    lower, upper = theory.flow(run.epochs[:reached], w21, small.w32, small.data, tau=1 / run.rate, rtol=1e-9)
-    out[:reached] = np.einsum("ik,tij,tjk->tk", small.u, upper, lower @ run.data.modes.v, optimize=True)
+    problem, layers = run.trained.reducer.begin(k, run.trained.level(k))
+    inputs = problem.inputs
+    w21 = np.ascontiguousarray(inputs.orthonormal(layers.lower).T)
+    sigma_yx, sigma_xx = problem.outputs @ inputs.vectors.T, inputs.vectors @ inputs.vectors.T
+    times = run.epochs[:reached] * run.rate
+    lower, upper = theory.integrate(times, w21, layers.w32, sigma_yx, sigma_xx, rtol=1e-9)
+    hidden = lower @ (inputs.vectors @ inputs.coefficients)
+    out[:reached] = np.einsum("ik,tij,tjk->tk", problem.synthesizers, upper, hidden, optimize=True)
     return out

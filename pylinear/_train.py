@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Event
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pylinear import _check, _engine, _memory, theory
+from pylinear import _check, _engine, _memory
+from pylinear._check import Floats
 from pylinear._dataset import Dataset
-from pylinear._initial import Decoupled, Gaussian, Given, Initial, Weights, initial_weights
+from pylinear._initial import Decoupled, Gaussian, Given, Initial, Start
 from pylinear._random import RNG, Use, philox_key, seed_of
-from pylinear._run import Run, TrainingInterrupted
+from pylinear._record import Flow, Grid, Online, Settled
+from pylinear._reduction import Reduce, Reducer, Work, check_reduce, choose
+from pylinear._run import Run, Trained, TrainingInterrupted
 from pylinear._simulation import (
     Order,
     Route,
@@ -34,6 +38,9 @@ def train(
     epochs: float,
     init: Gaussian | Decoupled | tuple[ArrayLike, ArrayLike] = Gaussian(1e-4),  # noqa: B008 (frozen)
     order: Order = "reshuffled",
+    update: Literal["online", "flow"] = "online",
+    reduce: Reduce = "auto",
+    tol: float = 1e-12,
     runs: int = 1,
     rng: RNG = None,
     record: int | ArrayLike = 200,
@@ -104,18 +111,21 @@ def train(
         data=data,
         hidden=_check.integer("hidden", hidden),
         dtype=_check.dtype_name(dtype),
+        update=_check.choice("update", update, ("online", "flow")),
         order=check_order(order, data.n_items),
         route=check_route(route, data),
         runs=_check.integer("runs", runs),
         rate=check_rate(rate, dtype),
-        grid=_grid(record, total, data.n_items),
-        total=total,
-        keep=_keep(keep),
+        tol=_check.real("tol", tol, 0.0, 1.0, above=True),
+        grid=Grid(_times(record, total, data.n_items), total, _keep(keep)),
         threads=_check.threads(threads),
     )
-    plan.check_memory()
-    start = _initial(init, plan)
-    return _execute(plan, start, seed_of(rng))
+    _check_tolerance(plan)
+    first = _initial(init, plan)
+    reduce = check_reduce(reduce, data, first)
+    reducer = choose(reduce, Start(first, data, plan.hidden, seed_of(rng)), plan.route, plan.tol, plan.work)
+    plan.check_memory(reducer)
+    return _execute(plan, reducer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +135,13 @@ class _Plan:
     data: Dataset
     hidden: int
     dtype: str
+    update: str
     order: str | NDArray[np.int64]
     route: Literal["blocked", "fused"]
     runs: int
     rate: float
-    grid: NDArray[np.int64]  # presentations to record at
-    total: int  # presentations to train for
-    keep: frozenset[str]
+    tol: float
+    grid: Grid
     threads: int
 
     @property
@@ -142,79 +152,96 @@ class _Plan:
     def threads_inside(self) -> int:
         return max(1, self.threads // self.workers)
 
-    def check_memory(self) -> None:
-        data, times = self.data, self.grid.size
+    @property
+    def work(self) -> Work:
+        projects = self.dtype == "float64" and self.update == "online"
+        return Work(self.grid.total, self.grid.presentations.size, projects)
+
+    def check_memory(self, reducer: Reducer) -> None:
+        """Raise MemoryError unless there is room for the networks, and for all that is kept of them."""
+        data, times = self.data, self.grid.presentations.size
         item = np.dtype(self.dtype).itemsize
-        weights = (data.n_inputs + data.n_features) * self.hidden * item
+        (rows, hidden, lower), begin = reducer.largest, reducer.bytes_to_begin
+        weights = (lower + rows) * hidden * item
         record = 8 * times * (min(data.n_features, data.n_items) + 1)
-        # What is kept of a run is turned around once it is complete.
-        record += 2 * times * weights if "weights" in self.keep else 0
-        record += 2 * times * self.hidden * data.n_items * item if "hidden" in self.keep else 0
-        network = _engine.network_bytes(data, self.route, self.hidden, self.dtype, self.threads_inside)
-        shared = self.workers * network + _engine.training_set_bytes(data, self.dtype)
+        full_size = self.hidden * (data.n_inputs + data.n_features) if reducer.kind != "law" else weights
+        record += times * (weights + full_size * item) if "weights" in self.grid.keep else 0
+        record += times * (hidden + self.hidden) * data.n_items * item if "hidden" in self.grid.keep else 0
+        sizes = rows, data.n_items, lower
+        network = _engine.network_bytes(sizes, self.route, hidden, self.dtype, self.threads_inside)
+        if self.update == "flow":
+            network += 24.0 * times * (rows * (hidden + data.n_items) + lower * hidden)
+        shared = self.workers * (network + begin) + _engine.training_set_bytes(rows, data.n_items, self.dtype)
         _memory.require(f"{self.runs} runs with {self.hidden} hidden units", self.runs * (weights + record) + shared)
 
 
 class _Results:
-    """The arrays that the runs fill, each its own row."""
+    """The runs, each in its own place."""
 
-    def __init__(self, plan: _Plan) -> None:
-        data, runs, times, hidden = plan.data, plan.runs, plan.grid.size, plan.hidden
-        modes = data.modes.s.size
-        kept_hidden, kept_weights = "hidden" in plan.keep, "weights" in plan.keep
-        self.mode_strengths = np.full((runs, times, modes), np.nan)
-        self.loss = np.full((runs, times), np.nan)
-        self.initial_strengths = np.full((runs, modes), np.nan)
-        self.w21 = np.full((runs, hidden, data.n_inputs), np.nan, plan.dtype)
-        self.w32 = np.full((runs, data.n_features, hidden), np.nan, plan.dtype)
-        self.hidden = np.full((runs, times, hidden, data.n_items), np.nan, plan.dtype) if kept_hidden else None
-        self.w21_over_time = np.full((runs, times, hidden, data.n_inputs), np.nan, plan.dtype) if kept_weights else None
-        self.w32_over_time = (
-            np.full((runs, times, data.n_features, hidden), np.nan, plan.dtype) if kept_weights else None
-        )
-        self.status = ["interrupted"] * runs
-        self.completed = np.zeros(runs, dtype=np.int64)
+    def __init__(self, plan: _Plan, modes: int) -> None:
+        times = plan.grid.presentations.size
+        self.mode_strengths = np.full((plan.runs, times, modes), np.nan)
+        self.loss = np.full((plan.runs, times), np.nan)
+        self.initial_strengths = np.full((plan.runs, modes), np.nan)
+        self.settled: list[Settled | None] = [None] * plan.runs
 
-    def as_run(self, plan: _Plan, start: Initial, seed: int) -> Run:
-        over_time = None
-        if self.w21_over_time is not None and self.w32_over_time is not None:
-            over_time = Weights(self.w21_over_time, self.w32_over_time)
+    def take(self, k: int, settled: Settled) -> None:
+        """Take what is known of run k."""
+        self.mode_strengths[k] = settled.record.mode_strengths
+        self.loss[k] = settled.record.loss
+        self.initial_strengths[k] = settled.record.initial_strengths
+        self.settled[k] = settled
+
+    def as_run(self, plan: _Plan, reducer: Reducer) -> Run:
+        trained = Trained(reducer, plan.dtype, plan.grid.presentations.size, self.settled)
+        records = [None if x is None else x.record for x in self.settled]
         return Run(
             data=plan.data,
+            hidden_units=plan.hidden,
             rate=plan.rate,
+            update=plan.update,
             order=plan.order,
-            init=start,
-            rng=seed,
+            init=reducer.start.init,
+            rng=reducer.start.seed,
             route=plan.route,
-            presentations=plan.grid,
+            reduction=trained.reduction(),
+            presentations=plan.grid.presentations,
             mode_strengths=self.mode_strengths,
             loss=self.loss,
             initial_strengths=self.initial_strengths,
-            weights=Weights(self.w21, self.w32),
-            hidden=self.hidden,
-            weights_over_time=over_time,
-            status=tuple(self.status),
-            completed=self.completed,
+            status=tuple("interrupted" if x is None else x.status for x in records),
+            completed=np.array([0 if x is None else x.completed for x in records]),
+            kept=plan.grid.keep,
+            trained=trained,
         )
 
-    def keep_over_time(self, k: int, done: int, items_hidden: NDArray[Any] | None, w21: NDArray[Any] | None) -> None:
-        """Take what was kept of run k at its first `done` records."""
-        if self.hidden is not None and items_hidden is not None:
-            self.hidden[k, :done] = np.swapaxes(items_hidden[:done], 1, 2)
-        if self.w21_over_time is not None and w21 is not None:
-            self.w21_over_time[k, :done] = w21
+
+class _Stop:
+    """Told to stop, both kinds of training do."""
+
+    def __init__(self) -> None:
+        self.core = _engine.core().StopFlag()
+        self.event = Event()
+
+    def set(self) -> None:
+        self.core.set()
+        self.event.set()
 
 
-def _execute(plan: _Plan, start: Initial, seed: int) -> Run:
-    results = _Results(plan)
-    training_set = _engine.TrainingSet(plan.data, plan.dtype, plan.route)
-    stop = _engine.core().StopFlag()
+def _execute(plan: _Plan, reducer: Reducer) -> Run:
+    results = _Results(plan, plan.data.modes.s.size)
+    stop = _Stop()
+    trainer: Online | Flow
+    if plan.update == "flow":
+        trainer = Flow(plan.grid, plan.rate, plan.tol, stop.event)
+    else:
+        trainer = Online(plan.grid, plan.dtype, plan.rate, plan.order, plan.threads_inside, stop.core)
     interrupted = False
     pool = ThreadPoolExecutor(plan.workers)
     tasks: list[Future[None]] = []
     try:
         for k in range(plan.runs):
-            tasks.append(pool.submit(_one_run, plan, start, seed, k, training_set, stop, results))  # noqa: PERF401
+            tasks.append(pool.submit(_one_run, trainer, reducer, k, results))  # noqa: PERF401
         _wait(tasks)
     except KeyboardInterrupt:
         interrupted = True
@@ -224,7 +251,7 @@ def _execute(plan: _Plan, start: Initial, seed: int) -> Run:
     for task in tasks:
         if not task.cancelled():
             task.result()
-    run = results.as_run(plan, start, seed)
+    run = results.as_run(plan, reducer)
     if interrupted:
         raise TrainingInterrupted(run)
     return run
@@ -249,37 +276,15 @@ def _wait(tasks: list[Future[None]]) -> None:
             return
 
 
-def _one_run(
-    plan: _Plan, start: Initial, seed: int, k: int, training_set: _engine.TrainingSet, stop: Any, results: _Results
-) -> None:
-    """Train network k and fill its row of the results."""
-    data, times, threads = plan.data, plan.grid.size, plan.threads_inside
-    begin = initial_weights(start, data, plan.hidden, seed, k)
-    results.initial_strengths[k] = theory.initial_strength(*begin, data.modes.u, data.modes.v)
-    network = training_set.network(*begin, plan.rate, plan.order, philox_key(seed, Use.ORDER, k))
-    items_hidden = lower = None
-    if results.hidden is not None:
-        items_hidden = np.empty((times, data.n_items, plan.hidden), plan.dtype)
-    if results.w21_over_time is not None:
-        lower = np.empty((times, training_set.lower_rows, plan.hidden), plan.dtype)
-    done, status = network.record(
-        plan.grid,
-        threads=threads,
-        stop=stop,
-        mode_strengths=results.mode_strengths[k],
-        loss=results.loss[k],
-        hidden=items_hidden,
-        lower=lower,
-        w32=None if results.w32_over_time is None else results.w32_over_time[k],
-    )
-    if status == "ok":
-        _, status = network.record(np.array([plan.total]), threads=threads, stop=stop)
-    first = begin.w21.astype(plan.dtype)
-    results.keep_over_time(k, done, items_hidden, None if lower is None else training_set.w21(lower[:done], first))
-    results.w21[k] = training_set.w21(network.lower(), first)
-    results.w32[k] = network.w32()
-    results.status[k] = status
-    results.completed[k] = network.position
+def _one_run(trainer: Online | Flow, reducer: Reducer, k: int, results: _Results) -> None:
+    """Train network k and put it in its place."""
+    key = philox_key(reducer.start.seed, Use.ORDER, k)
+    settled = reducer.settle(k, lambda problem, layers: trainer.train(problem, layers, key))
+    results.take(k, settled)
+
+
+def _check_tolerance(plan: _Plan) -> None:
+    """Raise if the arithmetic cannot meet the tolerance, or the flow knows nothing of what is asked for."""
 
 
 def _initial(init: object, plan: _Plan) -> Initial:
@@ -302,7 +307,7 @@ def _keep(keep: object) -> frozenset[str]:
     return frozenset(_check.choice("keep", x, ("hidden", "weights")) for x in keep)
 
 
-def _grid(record: Any, total: int, n_items: int) -> NDArray[np.int64]:
+def _times(record: Any, total: int, n_items: int) -> NDArray[np.int64]:
     """Return the presentations to record at."""
     if _check.rank(record) == 0:
         count = _check.integer("record", record, 1, 2**31)
