@@ -78,7 +78,7 @@ class Exact:
             return self.outputs.problem(self.rows)
         return direct_problem(self.start.data, self.inputs)
 
-    def settle(self, run: int, train: Train) -> Settled:
+    def settle(self, run: int, train: Train, *, weights: bool = False) -> Settled:
         """Return the record of one run."""
         return Settled(train(self.problem(), self.layers(run)), None, 0.0)
 

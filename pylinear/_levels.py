@@ -14,10 +14,10 @@ from pylinear._dataset import Dataset
 from pylinear._exact import Exact
 from pylinear._initial import Start, Weights
 from pylinear._problem import InputSide, Layers, OutputSide, Problem
-from pylinear._record import Settled, Train, difference
+from pylinear._record import Record, Settled, Train, difference, differences
 
 
-# Levels to climb at the most before anything has been compared.
+# Levels to leave out at the most at a time.
 _MOST_LEVELS = 12
 # A level of the law may not have more hidden units: it would take hours, and there is no exact reduction to turn to.
 _LARGEST_LEVEL = 4096
@@ -47,52 +47,72 @@ class Ladder(Protocol):
 
 
 def first_level(data: Dataset, hidden: int, scale: float, tol: float) -> int:
-    """Return the level to begin at, for weights of standard deviation `scale`.
+    """Return the level at which weights of standard deviation `scale` meet `tol` as a rule.
 
-    The coupling to the next level falls by about scale^2 sqrt(N2 N3) / s a level (measured; see
-    docs/decisions/0004-reductions.md), s being the weakest mode that is learned.
+    Mode strengths and loss of level k are off by about r^k, r = scale^2 sqrt(N2 N3) / s, s being that of the weakest
+    mode that is learned (measured: docs/decisions/0004-reductions.md).
     """
     s = data.modes.s
     used = s[s > 1e-6 * s[0]]
     if not used.size:
         return 1
     ratio = scale * scale * math.sqrt(hidden) * math.sqrt(data.n_features) / float(used[-1])
-    if ratio >= 0.5:
-        return _MOST_LEVELS
-    return max(1, min(_MOST_LEVELS, math.ceil(math.log(tol) / math.log(ratio)) - 1))
+    return _levels_to_go(1.0, ratio, tol)
+
+
+def _levels_to_go(error: float, ratio: float, tol: float) -> int:
+    """Return after how many levels, of a factor of `ratio` each, `error` falls to `tol`."""
+    if not 0 < ratio < 1:
+        return _MOST_LEVELS if ratio else 1
+    return max(1, min(_MOST_LEVELS, math.ceil(math.log(tol / error) / math.log(ratio))))
 
 
 def climb(
-    ladder: Ladder, problem: Callable[[int], Problem], train: Train, first: int, tol: float, largest: float
+    ladder: Ladder,
+    problem: Callable[[int], Problem],
+    train: Train,
+    differ: Callable[[Record, Record], float],
+    first: int,
+    tol: float,
+    largest: float,
 ) -> Settled | None:
-    """Return the record of the first level that differs from the one below it by at most `tol`.
+    """Return the record of a level that differs from the one below it by at most `tol`, or that is complete.
 
     None once a level would have more than `largest` weights in W32.
     """
 
-    def record(level: int) -> Any:
-        while len(ladder.sizes) <= level and not ladder.complete:
-            ladder.grow()
-        rows, hidden = ladder.sizes[min(level, len(ladder.sizes) - 1)]
-        if rows * hidden > largest:
-            return None
-        return train(problem(rows), ladder.layers(min(level, len(ladder.sizes) - 1)))
+    def record(level: int) -> Record | None:
+        rows, hidden = ladder.sizes[level]
+        return None if rows * hidden > largest else train(problem(rows), ladder.layers(level))
 
-    level = first
+    level = _grown(ladder, first)
     coarse = record(level)
     while coarse is not None:
         if coarse.status == "interrupted":
             return Settled(coarse, level, math.nan)
-        if ladder.complete and level >= len(ladder.sizes) - 1:
-            return Settled(coarse, len(ladder.sizes) - 1, 0.0)
+        if _grown(ladder, level + 1) == level:
+            return Settled(coarse, level, 0.0)
         fine = record(level + 1)
         if fine is None:
             return None
-        error = difference(coarse, fine)
+        error = differ(coarse, fine)
         if error <= tol or fine.status == "interrupted":
             return Settled(fine, level + 1, error)
-        coarse, level = fine, level + 1
+        # Errors fall by about the same factor a level; to leave levels out costs one more run.
+        go = _levels_to_go(error, error ** (1 / max(1, level)), tol) if math.isfinite(error) else 1
+        if go <= 2:
+            coarse, level = fine, level + 1
+        else:
+            level = _grown(ladder, level + go)
+            coarse = record(level)
     return None
+
+
+def _grown(ladder: Ladder, level: int) -> int:
+    """Let the ladder grow up to a level, and return the highest that it has, or that level."""
+    while len(ladder.sizes) <= level and not ladder.complete:
+        ladder.grow()
+    return min(level, len(ladder.sizes) - 1 - ladder.complete)
 
 
 class KrylovLadder:
@@ -177,11 +197,15 @@ class Krylov:
         rows, hidden, _ = self.base.largest
         return self.base.bytes_to_begin + 8.0 * rows * hidden + 24.0 * (rows + hidden) * min(rows, hidden)
 
-    def settle(self, run: int, train: Train) -> Settled:
-        """Return the record of one run, not projected if the levels outgrow the exact reduction."""
+    def settle(self, run: int, train: Train, *, weights: bool = False) -> Settled:
+        """Return the record of one run, not projected if the levels outgrow the exact reduction.
+
+        The weights lag some levels behind the mode strengths: they only count where `weights` says so.
+        """
         whole = self.base.layers(run)
         ladder = KrylovLadder(whole, self.base.output_basis())
-        settled = climb(ladder, self._outputs.problem, train, self._first, self._tol, whole.w32.size / 2)
+        problem, differ = self._outputs.problem, differences if weights else difference
+        settled = climb(ladder, problem, train, differ, self._first, self._tol, whole.w32.size / 2)
         return settled or Settled(train(self.base.problem(), whole), None, 0.0)
 
     def begin(self, run: int, level: int | None) -> tuple[Problem, Layers]:
@@ -299,7 +323,7 @@ class Law:
         self._lengths = np.ones(inputs.size) if inputs.lengths is None else inputs.lengths
         self._first, self._tol = first, tol
         # The whole network, or two levels of the ladder, whichever has fewer weights.
-        self.projected = start.hidden > (2 * first + 3) * max(inputs.size, outputs.size)
+        self.projected = start.hidden > 1.5 * (first + 2) * max(inputs.size, outputs.size)
 
     @property
     def largest(self) -> tuple[int, int, int]:
@@ -313,11 +337,12 @@ class Law:
         """Bytes that drawing the weights of one run takes beside those weights."""
         return 0.0
 
-    def settle(self, run: int, train: Train) -> Settled:
+    def settle(self, run: int, train: Train, *, weights: bool = False) -> Settled:
         """Return the record of one run."""
         if not self.projected:
             return Settled(train(*self.begin(run, None)), None, 0.0)
-        settled = climb(self.ladder(run), self._outputs.problem, train, self._first, self._tol, _LARGEST_LEVEL**2)
+        problem, largest = self._outputs.problem, float(_LARGEST_LEVEL**2)
+        settled = climb(self.ladder(run), problem, train, difference, self._first, self._tol, largest)
         if settled is None:
             raise ValueError(
                 f"tol must be larger for these weights: levels of up to {_LARGEST_LEVEL} hidden units differ by more "

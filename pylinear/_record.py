@@ -63,26 +63,32 @@ Train = Callable[[Problem, Layers], Record]
 
 
 def difference(coarse: Record, fine: Record) -> float:
-    """Return the largest difference of two nested networks over all that was recorded, relative to the largest value.
+    """Return the largest difference of two nested networks over what was recorded, relative to the largest value.
 
     The units of the coarse network are the first ones of the fine one.
     """
     if coarse.completed != fine.completed:
         return math.inf
-    pairs: list[tuple[Any, Any]] = [
-        (coarse.mode_strengths, fine.mode_strengths),
-        (coarse.loss, fine.loss),
-        (_change(coarse.first.lower, coarse.last.lower), _change(fine.first.lower, fine.last.lower)),
-        (_change(coarse.first.w32, coarse.last.w32), _change(fine.first.w32, fine.last.w32)),
-    ]
+    pairs: list[tuple[Any, Any]] = [(coarse.mode_strengths, fine.mode_strengths), (coarse.loss, fine.loss)]
     if coarse.hidden is not None and fine.hidden is not None:
         pairs.append((coarse.hidden, fine.hidden))
     if coarse.over_time is not None and fine.over_time is not None:
-        pairs += [
-            (_change(a, b), _change(c, d))
-            for a, b, c, d in zip(coarse.first, coarse.over_time, fine.first, fine.over_time, strict=True)
-        ]
+        pairs += _changes(coarse, coarse.over_time, fine, fine.over_time)
     return max(_largest(*pair) for pair in pairs)
+
+
+def differences(coarse: Record, fine: Record) -> float:
+    """Return the same with the weights at the end."""
+    if coarse.completed != fine.completed:
+        return math.inf
+    pairs = _changes(coarse, coarse.last, fine, fine.last)
+    return max(difference(coarse, fine), *(_largest(*pair) for pair in pairs))
+
+
+def _changes(coarse: Record, at: Layers, fine: Record, fine_at: Layers) -> list[tuple[Any, Any]]:
+    """Return how far either layer of two networks has moved, in pairs: what they began with differs."""
+    begun = zip(coarse.first, at, fine.first, fine_at, strict=True)
+    return [(_change(a, b), _change(c, d)) for a, b, c, d in begun]
 
 
 def _change(first: NDArray[Any], last: NDArray[Any]) -> Floats:

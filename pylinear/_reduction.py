@@ -89,8 +89,8 @@ class Reducer(Protocol):
         """Bytes that making the weights of one run takes beside those weights."""
         ...
 
-    def settle(self, run: int, train: Train) -> Settled:
-        """Return the record of one run."""
+    def settle(self, run: int, train: Train, *, weights: bool = False) -> Settled:
+        """Return the record of one run; with `weights` its error counts the weights at the end, recorded or not."""
         ...
 
     def begin(self, run: int, level: int | None) -> tuple[Problem, Layers]:

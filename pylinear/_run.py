@@ -22,8 +22,16 @@ from pylinear._reduction import Reducer, Reduction
 class Trained:
     """The networks that were trained, in the sizes that they had, and the way back to full size."""
 
-    def __init__(self, reducer: Reducer, dtype: str, times: int, settled: list[Settled | None]) -> None:
+    def __init__(
+        self,
+        reducer: Reducer,
+        dtype: str,
+        times: int,
+        settled: list[Settled | None],
+        again: Callable[[int], Settled],
+    ) -> None:
         self.reducer = reducer
+        self._again = again
         self._dtype = np.dtype(dtype)
         self._times = times
         self._settled = settled
@@ -50,31 +58,47 @@ class Trained:
 
     def weights(self) -> Weights:
         """Return the weights at the end, (R, N2, N1) and (R, N3, N2)."""
-        w21, w32 = self._all(lambda x: Layers(x.record.last.lower[None], x.record.last.w32[None]), 1)
+
+        def last(x: Settled) -> Layers:
+            return Layers(x.record.last.lower[None], x.record.last.w32[None])
+
+        w21, w32 = self._all(last, 1, self._with_weights() if self.reducer.kind == "krylov" else self._settled)
         return Weights(w21[:, 0], w32[:, 0])
+
+    def _with_weights(self) -> list[Settled | None]:
+        """Return the runs at levels that meet the tolerance for their weights, too."""
+        # What was interrupted cannot be trained again to where it stopped.
+        return [
+            x if x is None or x.level is None or x.record.status == "interrupted" else self._again(k)
+            for k, x in enumerate(self._settled)
+        ]
 
     def weights_over_time(self) -> Weights:
         """Return the weights at all times, (R, T, N2, N1) and (R, T, N3, N2)."""
-        return Weights(*self._all(lambda x: x.record.over_time, self._times))
+        return Weights(*self._all(lambda x: x.record.over_time, self._times, self._settled))
 
-    def _all(self, layers_of: Callable[[Settled], Layers | None], n: int) -> list[NDArray[Any]]:
+    def _all(
+        self, layers_of: Callable[[Settled], Layers | None], n: int, settled: list[Settled | None]
+    ) -> list[NDArray[Any]]:
         start = self.reducer.start
         shapes = (start.hidden, start.data.n_inputs), (start.data.n_features, start.hidden)
-        if self.reducer.kind == "law":
-            lifted = [None if x is None else self._lift(k, layers_of(x)) for k, x in enumerate(self._settled)]
-            return [_padded([None if w is None else w[i] for w in lifted], n) for i in range(2)]
-        each = n * sum(a * b for a, b in shapes) * self._dtype.itemsize
-        _memory.require("the weights at full size", each * len(self._settled))
-        out = [np.empty((len(self._settled), n, *shape), self._dtype) for shape in shapes]
-        for k, settled in enumerate(self._settled):
-            lifted_k = None if settled is None else self._lift(k, layers_of(settled))
-            for i, array in enumerate(out):
-                array[k] = np.nan if lifted_k is None else lifted_k[i]
-        return out
 
-    def _lift(self, run: int, layers: Layers | None) -> Weights:
-        assert layers is not None
-        return self.reducer.lift(run, self.level(run), layers)
+        def lifted(run: int) -> Weights | None:
+            known = settled[run]
+            layers = None if known is None else layers_of(known)
+            return None if known is None or layers is None else self.reducer.lift(run, known.level, layers)
+
+        if self.reducer.kind == "law":
+            small = [lifted(k) for k in range(len(settled))]
+            return [_padded([None if w is None else w[i] for w in small], n) for i in range(2)]
+        each = n * sum(a * b for a, b in shapes) * self._dtype.itemsize
+        _memory.require("the weights at full size", each * len(settled))
+        out = [np.empty((len(settled), n, *shape), self._dtype) for shape in shapes]
+        for k in range(len(settled)):
+            weights = lifted(k)
+            for i, array in enumerate(out):
+                array[k] = np.nan if weights is None else weights[i]
+        return out
 
     def hidden(self) -> NDArray[Any]:
         """Return the hidden representations, (R, T, N2, P)."""

@@ -193,7 +193,11 @@ class _Results:
         self.settled[k] = settled
 
     def as_run(self, plan: _Plan, reducer: Reducer) -> Run:
-        trained = Trained(reducer, plan.dtype, plan.grid.presentations.size, self.settled)
+
+        def again(k: int) -> Settled:
+            return _settle(_trainer(plan, plan.threads, _Stop()), reducer, k, weights=True)
+
+        trained = Trained(reducer, plan.dtype, plan.grid.presentations.size, self.settled, again)
         records = [None if x is None else x.record for x in self.settled]
         return Run(
             data=plan.data,
@@ -228,14 +232,22 @@ class _Stop:
         self.event.set()
 
 
+def _trainer(plan: _Plan, threads: int, stop: _Stop) -> Online | Flow:
+    if plan.update == "flow":
+        return Flow(plan.grid, plan.rate, plan.tol, stop.event)
+    return Online(plan.grid, plan.dtype, plan.rate, plan.order, threads, stop.core)
+
+
+def _settle(trainer: Online | Flow, reducer: Reducer, k: int, *, weights: bool = False) -> Settled:
+    """Train network k."""
+    key = philox_key(reducer.start.seed, Use.ORDER, k)
+    return reducer.settle(k, lambda problem, layers: trainer.train(problem, layers, key), weights=weights)
+
+
 def _execute(plan: _Plan, reducer: Reducer) -> Run:
     results = _Results(plan, plan.data.modes.s.size)
     stop = _Stop()
-    trainer: Online | Flow
-    if plan.update == "flow":
-        trainer = Flow(plan.grid, plan.rate, plan.tol, stop.event)
-    else:
-        trainer = Online(plan.grid, plan.dtype, plan.rate, plan.order, plan.threads_inside, stop.core)
+    trainer = _trainer(plan, plan.threads_inside, stop)
     interrupted = False
     pool = ThreadPoolExecutor(plan.workers)
     tasks: list[Future[None]] = []
@@ -278,13 +290,17 @@ def _wait(tasks: list[Future[None]]) -> None:
 
 def _one_run(trainer: Online | Flow, reducer: Reducer, k: int, results: _Results) -> None:
     """Train network k and put it in its place."""
-    key = philox_key(reducer.start.seed, Use.ORDER, k)
-    settled = reducer.settle(k, lambda problem, layers: trainer.train(problem, layers, key))
-    results.take(k, settled)
+    results.take(k, _settle(trainer, reducer, k))
 
 
 def _check_tolerance(plan: _Plan) -> None:
     """Raise if the arithmetic cannot meet the tolerance, or the flow knows nothing of what is asked for."""
+    lowest = 1e-13 if plan.dtype == "float64" else 1e-5
+    if plan.update == "flow":
+        if plan.dtype != "float64":
+            raise ValueError("dtype must be 'float64' for update='flow'")
+        if not lowest <= plan.tol <= 1e-2:
+            raise ValueError(f"tol must be between {lowest:g} and 0.01 for update='flow'; got {plan.tol:g}")
 
 
 def _initial(init: object, plan: _Plan) -> Initial:
