@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pylinear._check import Floats
 from pylinear._initial import Start, Weights
 from pylinear._problem import InputSide, Layers, OutputSide, Problem, direct_problem
-from pylinear._record import Settled, Train
+from pylinear._record import Settled, Task
 
 Axis = Literal["rows", "hidden"]
 
@@ -78,9 +78,9 @@ class Exact:
             return self.outputs.problem(self.rows)
         return direct_problem(self.start.data, self.inputs)
 
-    def settle(self, run: int, train: Train, *, weights: bool = False) -> Settled:
+    def settle(self, run: int, task: Task, *, weights: bool = False) -> Settled:
         """Return the record of one run."""
-        return Settled(train(self.problem(), self.layers(run)), None, 0.0)
+        return Settled(task.train(self.problem(), self.layers(run, task.poll)), None, 0.0)
 
     def begin(self, run: int, _: int | None = None) -> tuple[Problem, Layers]:
         """Return what one run learns, and the weights it begins with."""
@@ -91,31 +91,33 @@ class Exact:
         assert self.outputs is not None
         return np.eye(self.rows, self.outputs.size) if self.axis == "rows" else self.outputs.basis
 
-    def layers(self, run: int) -> Layers:
+    def layers(self, run: int, poll: Callable[[], None] = lambda: None) -> Layers:
         """Return the weights that one run begins with."""
         if self.axis is None:
             w21, w32 = self.start.weights(run)
             return Layers(self.inputs.lower(w21), w32)
-        return self._rotated(run)[1]
-
-    def _rotated(self, run: int) -> tuple[Floats, Layers, Floats]:
-        """Return W21(0), the reduced layers, and R, of which W32(0) makes the last columns."""
         w21, parts = self.start.stream(run)
         known = self._known(w21)
-        p = known.shape[1]
         short = self.start.hidden if self.axis == "rows" else self.start.data.n_features
-        gram, cross = np.zeros((short, short)), np.zeros((p, short))
+        gram, cross = np.zeros((short, short)), np.zeros((known.shape[1], short))
         with np.errstate(over="ignore", invalid="ignore"):
             for rows, part in _numbered(parts):
+                poll()
                 gram += part.T @ part
                 cross += known[rows].T @ part
             if self.axis == "rows":
-                root = _root(gram - cross.T @ cross, gram.diagonal())
-                w32 = np.vstack([cross, root])
-                return w21, Layers(self.inputs.lower(w21), w32), np.block([[np.eye(p), cross], [np.zeros((short, p)), root]])
+                below = _root(gram - cross.T @ cross, gram.diagonal())
+                return Layers(self.inputs.lower(w21), np.vstack([cross, below]))
             whole = np.block([[known.T @ known, cross], [cross.T, gram]])
-            root = _root(whole, whole.diagonal())
-        return w21, Layers(np.ascontiguousarray(root[:, :p].T), np.ascontiguousarray(root[:, p:].T)), root
+        root = _root(whole, whole.diagonal())
+        p = known.shape[1]
+        return Layers(np.ascontiguousarray(root[:, :p].T), np.ascontiguousarray(root[:, p:].T))
+
+    def _root(self, first: Layers) -> Floats:
+        """Return R for the weights that a run begins with."""
+        if self.axis == "hidden":
+            return np.hstack([first.lower.T, first.w32.T])
+        return np.hstack([self.output_basis(), first.w32])
 
     def _known(self, w21: Floats) -> Floats:
         """Return the columns of A in front of the weights."""
@@ -128,7 +130,8 @@ class Exact:
         if self.axis is None:
             start = None if self.inputs.span is None else self.start.w21(run).astype(layers.lower.dtype)
             return Weights(self.inputs.w21(layers.lower, start), layers.w32)
-        w21, first, root = self._rotated(run)
+        first, w21 = self.layers(run), self.start.w21(run)
+        root = self._root(first)
         first = Layers(*(x.astype(y.dtype) for x, y in zip(first, layers, strict=True)))
         w32 = np.empty((len(layers.w32), self.start.data.n_features, self.start.hidden), layers.w32.dtype)
         # Along the long axis, whichever it is.
@@ -154,9 +157,8 @@ class Exact:
         """Return hidden representations (T, P, N2) at full size."""
         if self.axis != "hidden":
             return hidden
-        w21, _, root = self._rotated(run)
-        known = self._known(w21)
-        mix = np.linalg.solve(root, np.swapaxes(hidden, 1, 2).astype(np.float64))
+        known = self._known(self.start.w21(run))
+        mix = np.linalg.solve(self._root(self.layers(run)), np.swapaxes(hidden, 1, 2).astype(np.float64))
         out = np.empty((*hidden.shape[:2], self.start.hidden), hidden.dtype)
         for rows, part in _numbered(self.start.stream(run).parts):
             a = np.hstack([known[rows], part])

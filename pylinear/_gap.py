@@ -10,6 +10,7 @@ import numpy as np
 from pylinear import _check, theory
 from pylinear._check import Floats
 from pylinear._initial import Gaussian
+from pylinear._reduction import Reducer, for_theory
 from pylinear._run import Run
 
 
@@ -157,13 +158,14 @@ def gap(run: Run) -> Gap:
         paper_strength = run.hidden_units * run.init.scale**2 / 2
     else:
         paper_strength = float(np.nanmean(strengths))
+    reducer = for_theory(run.networks.reducer)
     return Gap(
         run=run,
         s=s,
         measured=run.mode_strengths[..., used],
         paper=_sigmoid(t[:, None], s, np.full_like(s, paper_strength), tau),
         effective=_sigmoid(t[:, None], s, strengths[:, None], tau),
-        flow=np.stack([_flow_strengths(run, k)[:, used] for k in range(len(run.status))]),
+        flow=np.stack([_flow_strengths(run, reducer, k)[:, used] for k in range(len(run.status))]),
         paper_strength=paper_strength,
     )
 
@@ -205,11 +207,11 @@ def _sigmoid(t: Floats, s: Floats, a0: Floats, tau: float) -> Floats:
     return np.where(np.isnan(a0), np.nan, np.where(known, curve, 0.0))
 
 
-def _flow_strengths(run: Run, k: int) -> Floats:
+def _flow_strengths(run: Run, reducer: Reducer, k: int) -> Floats:
     """Return the mode strengths (T, K) under the flow from the weights of run k, as far as the run went."""
     out = np.full(run.mode_strengths.shape[1:], np.nan)
     reached = int(np.searchsorted(run.presentations, run.completed[k], side="right"))
-    problem, layers = run.trained.reducer.begin(k, run.trained.level(k))
+    problem, layers = reducer.begin(k, run.networks.level(k))
     inputs = problem.inputs
     w21 = np.ascontiguousarray(inputs.orthonormal(layers.lower).T)
     sigma_yx, sigma_xx = problem.outputs @ inputs.vectors.T, inputs.vectors @ inputs.vectors.T

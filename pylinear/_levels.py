@@ -14,8 +14,7 @@ from pylinear._dataset import Dataset
 from pylinear._exact import Exact
 from pylinear._initial import Start, Weights
 from pylinear._problem import InputSide, Layers, OutputSide, Problem
-from pylinear._record import Record, Settled, Train, difference, differences
-
+from pylinear._record import Settled, Task, Trained, difference, difference_with_weights
 
 # Levels to leave out at the most at a time.
 _MOST_LEVELS = 12
@@ -70,8 +69,8 @@ def _levels_to_go(error: float, ratio: float, tol: float) -> int:
 def climb(
     ladder: Ladder,
     problem: Callable[[int], Problem],
-    train: Train,
-    differ: Callable[[Record, Record], float],
+    task: Task,
+    differ: Callable[[Trained, Trained], float],
     first: int,
     tol: float,
     largest: float,
@@ -81,30 +80,33 @@ def climb(
     None once a level would have more than `largest` weights in W32.
     """
 
-    def record(level: int) -> Record | None:
+    def trained(level: int) -> Trained | None:
         rows, hidden = ladder.sizes[level]
-        return None if rows * hidden > largest else train(problem(rows), ladder.layers(level))
+        if rows * hidden > largest:
+            return None
+        layers = ladder.layers(level)
+        return Trained(layers, task.train(problem(rows), layers))
 
     level = _grown(ladder, first)
-    coarse = record(level)
+    coarse = trained(level)
     while coarse is not None:
-        if coarse.status == "interrupted":
-            return Settled(coarse, level, math.nan)
+        task.poll()
         if _grown(ladder, level + 1) == level:
-            return Settled(coarse, level, 0.0)
-        fine = record(level + 1)
+            return Settled(coarse.record, level, 0.0)
+        fine = trained(level + 1)
         if fine is None:
             return None
-        error = differ(coarse, fine)
-        if error <= tol or fine.status == "interrupted":
-            return Settled(fine, level + 1, error)
+        interrupted = "interrupted" in (coarse.record.status, fine.record.status)
+        error = math.nan if interrupted else differ(coarse, fine)
+        if error <= tol or interrupted:
+            return Settled(fine.record, level + 1, error)
         # Errors fall by about the same factor a level; to leave levels out costs one more run.
         go = _levels_to_go(error, error ** (1 / max(1, level)), tol) if math.isfinite(error) else 1
         if go <= 2:
             coarse, level = fine, level + 1
         else:
             level = _grown(ladder, level + go)
-            coarse = record(level)
+            coarse = trained(level)
     return None
 
 
@@ -197,16 +199,16 @@ class Krylov:
         rows, hidden, _ = self.base.largest
         return self.base.bytes_to_begin + 8.0 * rows * hidden + 24.0 * (rows + hidden) * min(rows, hidden)
 
-    def settle(self, run: int, train: Train, *, weights: bool = False) -> Settled:
+    def settle(self, run: int, task: Task, *, weights: bool = False) -> Settled:
         """Return the record of one run, not projected if the levels outgrow the exact reduction.
 
         The weights lag some levels behind the mode strengths: they only count where `weights` says so.
         """
-        whole = self.base.layers(run)
+        whole = self.base.layers(run, task.poll)
         ladder = KrylovLadder(whole, self.base.output_basis())
-        problem, differ = self._outputs.problem, differences if weights else difference
-        settled = climb(ladder, problem, train, differ, self._first, self._tol, whole.w32.size / 2)
-        return settled or Settled(train(self.base.problem(), whole), None, 0.0)
+        problem, differ = self._outputs.problem, difference_with_weights if weights else difference
+        settled = climb(ladder, problem, task, differ, self._first, self._tol, whole.w32.size / 2)
+        return settled or Settled(task.train(self.base.problem(), whole), None, 0.0)
 
     def begin(self, run: int, level: int | None) -> tuple[Problem, Layers]:
         """Return what one run learned at its level, and the weights it began with."""
@@ -337,12 +339,12 @@ class Law:
         """Bytes that drawing the weights of one run takes beside those weights."""
         return 0.0
 
-    def settle(self, run: int, train: Train, *, weights: bool = False) -> Settled:
+    def settle(self, run: int, task: Task, *, weights: bool = False) -> Settled:
         """Return the record of one run."""
         if not self.projected:
-            return Settled(train(*self.begin(run, None)), None, 0.0)
+            return Settled(task.train(*self.begin(run, None)), None, 0.0)
         problem, largest = self._outputs.problem, float(_LARGEST_LEVEL**2)
-        settled = climb(self.ladder(run), problem, train, difference, self._first, self._tol, largest)
+        settled = climb(self.ladder(run), problem, task, difference, self._first, self._tol, largest)
         if settled is None:
             raise ValueError(
                 f"tol must be larger for these weights: levels of up to {_LARGEST_LEVEL} hidden units differ by more "

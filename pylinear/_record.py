@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from threading import Event
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +27,8 @@ class Record:
         Half the squared error.
     initial_strengths : (K,)
         Effective initial strengths; see `theory.initial_strength`.
-    first, last : Layers
-        At the start and at the end.
+    last : Layers
+        At the end.
     hidden : (T, P, N2) or None
         Row p is W21 x_p.
     over_time : Layers or None
@@ -43,7 +42,6 @@ class Record:
     mode_strengths: Floats
     loss: Floats
     initial_strengths: Floats
-    first: Layers
     last: Layers
     hidden: NDArray[Any] | None
     over_time: Layers | None
@@ -59,40 +57,48 @@ class Settled(NamedTuple):
     error: float
 
 
-Train = Callable[[Problem, Layers], Record]
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with the networks of one run."""
+
+    train: Callable[[Problem, Layers], Record]
+    poll: Callable[[], None]  # called now and then by what takes long; may raise Interrupted
 
 
-def difference(coarse: Record, fine: Record) -> float:
+class Trained(NamedTuple):
+    """A network with what it began with and what became of it."""
+
+    first: Layers
+    record: Record
+
+
+def difference(coarse: Trained, fine: Trained) -> float:
     """Return the largest difference of two nested networks over what was recorded, relative to the largest value.
 
     The units of the coarse network are the first ones of the fine one.
     """
-    if coarse.completed != fine.completed:
+    a, b = coarse.record, fine.record
+    if a.completed != b.completed:
         return math.inf
-    pairs: list[tuple[Any, Any]] = [(coarse.mode_strengths, fine.mode_strengths), (coarse.loss, fine.loss)]
-    if coarse.hidden is not None and fine.hidden is not None:
-        pairs.append((coarse.hidden, fine.hidden))
-    if coarse.over_time is not None and fine.over_time is not None:
-        pairs += _changes(coarse, coarse.over_time, fine, fine.over_time)
+    pairs: list[tuple[Any, Any]] = [(a.mode_strengths, b.mode_strengths), (a.loss, b.loss)]
+    if a.hidden is not None and b.hidden is not None:
+        pairs.append((a.hidden, b.hidden))
+    if a.over_time is not None and b.over_time is not None:
+        pairs += zip(_moved(coarse.first, a.over_time), _moved(fine.first, b.over_time), strict=True)
     return max(_largest(*pair) for pair in pairs)
 
 
-def differences(coarse: Record, fine: Record) -> float:
-    """Return the same with the weights at the end."""
-    if coarse.completed != fine.completed:
+def difference_with_weights(coarse: Trained, fine: Trained) -> float:
+    """Return the same, the weights at the end included."""
+    if coarse.record.completed != fine.record.completed:
         return math.inf
-    pairs = _changes(coarse, coarse.last, fine, fine.last)
+    pairs = zip(_moved(coarse.first, coarse.record.last), _moved(fine.first, fine.record.last), strict=True)
     return max(difference(coarse, fine), *(_largest(*pair) for pair in pairs))
 
 
-def _changes(coarse: Record, at: Layers, fine: Record, fine_at: Layers) -> list[tuple[Any, Any]]:
-    """Return how far either layer of two networks has moved, in pairs: what they began with differs."""
-    begun = zip(coarse.first, at, fine.first, fine_at, strict=True)
-    return [(_change(a, b), _change(c, d)) for a, b, c, d in begun]
-
-
-def _change(first: NDArray[Any], last: NDArray[Any]) -> Floats:
-    return np.asarray(last, dtype=np.float64) - first.astype(last.dtype)
+def _moved(first: Layers, last: Layers) -> list[Floats]:
+    """Return how far each layer has moved: what nested networks begin with is not the same."""
+    return [np.asarray(b, dtype=np.float64) - a.astype(b.dtype) for a, b in zip(first, last, strict=True)]
 
 
 def _largest(coarse: NDArray[Any], fine: NDArray[Any]) -> float:
@@ -159,35 +165,29 @@ class Online:
         over_time = None if lower is None or w32 is None else Layers(lower, w32)
         last = Layers(network.lower(), network.w32())
         initial = _initial_strengths(problem, layers)
-        return Record(strengths, loss, initial, layers, last, kept_hidden, over_time, status, network.position)
+        return Record(strengths, loss, initial, last, kept_hidden, over_time, status, network.position)
 
 
 class Flow:
     """Integrates the averaged flow (7)-(8)."""
 
-    def __init__(self, grid: Grid, rate: float, rtol: float, stopped: Event) -> None:
-        self._grid, self._rate, self._rtol, self._stopped = grid, rate, rtol, stopped
+    def __init__(self, grid: Grid, rate: float, rtol: float, poll: Callable[[], None]) -> None:
+        self._grid, self._rate, self._rtol, self._poll = grid, rate, rtol, poll
 
-    def train(self, problem: Problem, layers: Layers, _: int = 0) -> Record:
+    def train(self, problem: Problem, layers: Layers, key: int) -> Record:
         """Return the record of one network."""
         grid, inputs, outputs = self._grid, problem.inputs, problem.outputs
         lengths = np.ones(inputs.size) if inputs.lengths is None else inputs.lengths
         times = np.append(grid.presentations, grid.total) * (self._rate / outputs.shape[1])
-        status = "ok"
-        try:
-            w21, w32 = theory.integrate(
-                times,
-                np.ascontiguousarray(inputs.orthonormal(layers.lower).T),
-                layers.w32,
-                outputs @ inputs.vectors.T,
-                inputs.vectors @ inputs.vectors.T,
-                self._rtol,
-                self._poll,
-            )
-        except Interrupted:
-            w21 = np.full((len(times), *layers.lower.T.shape), np.nan)
-            w32 = np.full((len(times), *layers.w32.shape), np.nan)
-            status = "interrupted"
+        w21, w32 = theory.integrate(
+            times,
+            np.ascontiguousarray(inputs.orthonormal(layers.lower).T),
+            layers.w32,
+            outputs @ inputs.vectors.T,
+            inputs.vectors @ inputs.vectors.T,
+            self._rtol,
+            self._poll,
+        )
         hidden = np.swapaxes(w21 @ inputs.vectors, 1, 2)
         shown = w32 @ np.swapaxes(hidden, 1, 2)
         strengths = np.einsum("ra,trp,pa->ta", problem.synthesizers, shown, inputs.coefficients, optimize=True)
@@ -197,14 +197,9 @@ class Flow:
             strengths[:-1],
             loss[:-1],
             _initial_strengths(problem, layers),
-            layers,
             Layers(over_time.lower[-1], w32[-1]),
             hidden[:-1] if "hidden" in grid.keep else None,
             Layers(over_time.lower[:-1], w32[:-1]) if "weights" in grid.keep else None,
-            status,
-            grid.total if status == "ok" else 0,
+            "ok",
+            grid.total,
         )
-
-    def _poll(self) -> None:
-        if self._stopped.is_set():
-            raise Interrupted

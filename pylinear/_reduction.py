@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pylinear import _check
@@ -15,7 +14,7 @@ from pylinear._exact import Exact, shorter_axis
 from pylinear._initial import Gaussian, Initial, Start, Weights
 from pylinear._levels import Krylov, Law, first_level
 from pylinear._problem import InputSide, Layers, Problem, input_side, output_side
-from pylinear._record import Settled, Train
+from pylinear._record import Settled, Task
 
 Kind = Literal["none", "exact", "krylov", "law"]
 Reduce = Literal[False, "exact", "krylov", "law", "auto"]
@@ -89,7 +88,7 @@ class Reducer(Protocol):
         """Bytes that making the weights of one run takes beside those weights."""
         ...
 
-    def settle(self, run: int, train: Train, *, weights: bool = False) -> Settled:
+    def settle(self, run: int, task: Task, *, weights: bool = False) -> Settled:
         """Return the record of one run; with `weights` its error counts the weights at the end, recorded or not."""
         ...
 
@@ -146,9 +145,7 @@ class Work:
         return self.presentations * (6 * rows * hidden + fused + _PER_PRESENTATION) + self.times * record
 
 
-def choose(
-    reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol: float, work: Work
-) -> Reducer:
+def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol: float, work: Work) -> Reducer:
     """Return the reduction that was asked for, or the cheapest that leaves the trajectory as it is.
 
     The choice depends on sizes and options alone.
@@ -187,3 +184,13 @@ def choose(
     if reduce == "krylov" and outputs is not None:
         return Krylov(base, outputs, first, tol)
     return base
+
+
+def for_theory(reducer: Reducer) -> Reducer:
+    """Return a reducer whose networks are small enough to integrate, with the same trajectories."""
+    if not isinstance(reducer, Exact) or reducer.axis is not None:
+        return reducer
+    start, inputs = reducer.start, reducer.inputs
+    outputs = min(start.data.n_features, start.data.n_items)
+    axis = shorter_axis(start.data.n_features, start.hidden, outputs, inputs.size)
+    return Exact(start, inputs, output_side(start.data, inputs) if axis == "rows" else None, axis)

@@ -19,7 +19,7 @@ from pylinear._record import Settled
 from pylinear._reduction import Reducer, Reduction
 
 
-class Trained:
+class Networks:
     """The networks that were trained, in the sizes that they had, and the way back to full size."""
 
     def __init__(
@@ -105,7 +105,9 @@ class Trained:
         start = self.reducer.start
         shape = self._times, start.data.n_items, start.hidden
         if self.reducer.kind == "law":
-            return np.swapaxes(_padded([None if x is None else x.record.hidden for x in self._settled], self._times), 2, 3)
+            return np.swapaxes(
+                _padded([None if x is None else x.record.hidden for x in self._settled], self._times), 2, 3
+            )
         _memory.require("the hidden representations", self._dtype.itemsize * len(self._settled) * float(np.prod(shape)))
         out = np.full((len(self._settled), *shape), np.nan, self._dtype)
         for k, x in enumerate(self._settled):
@@ -187,7 +189,7 @@ class Run:
     status: tuple[str, ...]
     completed: NDArray[np.int64]
     kept: frozenset[str]
-    trained: Trained
+    networks: Networks
 
     @property
     def epochs(self) -> Floats:
@@ -202,12 +204,12 @@ class Run:
         again. Under "law" those of the small networks, in orthonormal coordinates of inputs and outputs, with zeros
         where one run's is smaller than another's. MemoryError if they do not fit the memory.
         """
-        return self.trained.weights()
+        return self.networks.weights()
 
     @cached_property
     def weights_over_time(self) -> Weights | None:
         """If kept: w21 (R, T, N2, N1) and w32 (R, T, N3, N2); see `weights`."""
-        return self.trained.weights_over_time() if "weights" in self.kept else None
+        return self.networks.weights_over_time() if "weights" in self.kept else None
 
     @cached_property
     def hidden(self) -> NDArray[Any] | None:
@@ -215,15 +217,15 @@ class Run:
 
         Under "law" in some orthonormal coordinates, of which there are fewer than N2; inner products are the same.
         """
-        return self.trained.hidden() if "hidden" in self.kept else None
+        return self.networks.hidden() if "hidden" in self.kept else None
 
     def initial_weights(self, run: int) -> Weights:
         """Return the weights that run number `run` began with, in float64; see `weights`."""
         run = _check.integer("run", run, 0, len(self.status) - 1)
-        reducer = self.trained.reducer
+        reducer = self.networks.reducer
         if reducer.kind != "law":
             return reducer.start.weights(run)
-        _, layers = reducer.begin(run, self.trained.level(run))
+        _, layers = reducer.begin(run, self.networks.level(run))
         return Weights(*(w[0] for w in reducer.lift(run, None, Layers(*(x[None] for x in layers)))))
 
     def __repr__(self) -> str:
