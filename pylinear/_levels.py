@@ -166,7 +166,7 @@ def _new_directions(basis: Floats, vectors: Floats, norm: float) -> Floats:
     """Return orthonormal columns for what `vectors` hold outside `basis`; less than roundoff of `norm` is nothing."""
     from scipy.linalg import qr
 
-    new = vectors
+    new: NDArray[Any] = vectors
     for _ in range(2):  # twice, so that the columns are orthogonal to roundoff
         new = new - basis @ (basis.T @ new)
         if not new.shape[1]:
@@ -255,8 +255,8 @@ class LawLadder:
     -----
     With :math:`l_k, r_k` directions in the left and right block k and :math:`\lambda_k, \rho_k` before it, in units of
     the standard deviation: block (k, k) of W32 is iid N(0, 1); block (k, k+1) is the transpose of
-    :math:`U(l_k, N_2 - \rho_{k+1})`; block (k+1, k) is :math:`U(r_k, N_3 - \lambda_{k+1})`; all others are zero. U(m, d)
-    is the triangular factor of d x m iid numbers: N(0, 1) above the diagonal and chi(d - i) on it. W21 is
+    :math:`U(l_k, N_2 - \rho_{k+1})`; block (k+1, k) is :math:`U(r_k, N_3 - \lambda_{k+1})`; all others are zero.
+    U(m, d) is the triangular factor of d x m iid numbers: N(0, 1) above the diagonal and chi(d - i) on it. W21 is
     :math:`U(r_0, N_2)` on block 0.
     """
 
@@ -329,7 +329,7 @@ class Law:
 
     @property
     def largest(self) -> tuple[int, int, int]:
-        """Rows, hidden units and rows of the lower layer of the networks that are trained, as far as can be foreseen."""
+        """Rows, hidden units and rows of the lower layer of the networks, as far as can be foreseen."""
         block = max(self._inputs.size, self._outputs.size)
         hidden = min(self.start.hidden, (self._first + 3) * block)
         return self._outputs.size + hidden, hidden, self._inputs.size

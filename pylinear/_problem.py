@@ -77,7 +77,7 @@ class InputSide:
         return np.ascontiguousarray((w21 if self.span is None else w21 @ self.span.astype(w21.dtype, copy=False)).T)
 
     def w21(self, lower: NDArray[Any], start: NDArray[Any] | None) -> NDArray[Any]:
-        """Return W21 (..., N2, N1) that began as `start`, from the lower layer (..., L, N2); None if it is all known."""
+        """Return W21 (..., N2, N1) that began as `start`, or None if it holds no more, from the layer (..., L, N2)."""
         if self.span is None or start is None:
             return np.ascontiguousarray(np.swapaxes(lower, -1, -2))
         moved = np.swapaxes(lower - self.lower(start), -1, -2)
@@ -98,7 +98,9 @@ def input_side(data: Dataset, route: Literal["blocked", "fused"], *, reduce: boo
         return InputSide(route, None, None, np.ones(data.n_items), modes.v, modes.v, None)
     with np.errstate(over="ignore"):  # the run will diverge, and say so
         squares = np.ones(data.n_items) if data.one_hot else np.sum(data.inputs**2, axis=0)
-    coefficients = modes.v if data.one_hot else np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0]
+    coefficients: Floats = modes.v
+    if not data.one_hot:
+        coefficients = np.asarray(np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0], dtype=np.float64)
     if route == "blocked":
         return InputSide(route, data.inputs, np.sqrt(squares), squares, coefficients, coefficients, None)
     if not reduce or data.one_hot:

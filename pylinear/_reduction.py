@@ -52,7 +52,7 @@ class Reduction:
     @property
     def error(self) -> float:
         """Largest of `errors`; NaN if one of them is."""
-        return float(self.errors.max())
+        return float(max(self.errors.tolist()))
 
     def __repr__(self) -> str:
         size = f"{self.kind}: {self.inputs}-{self.hidden}-{self.rows} network"
@@ -135,14 +135,14 @@ class Work:
 
     presentations: int
     times: int
-    projects: bool  # whether two levels can be held against each other to the tolerance
+    finest: float  # the least difference that means anything in the arithmetic of the run
 
     def training(self, rows: int, hidden: int, inputs: InputSide) -> float:
         """Return the flops of training one network."""
         n_items, modes = inputs.coefficients.shape
         fused = 4 * inputs.size * hidden if inputs.route == "fused" else 0
         record = 2 * rows * n_items * (hidden + modes)
-        return self.presentations * (6 * rows * hidden + fused + _PER_PRESENTATION) + self.times * record
+        return float(self.presentations * (6 * rows * hidden + fused + _PER_PRESENTATION) + self.times * record)
 
 
 def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol: float, work: Work) -> Reducer:
@@ -155,6 +155,8 @@ def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol
     if reduce is False and plain is not None:
         return plain
     inputs = input_side(data, route, reduce=True)
+    if tol < work.finest and reduce in ("krylov", "law"):
+        raise ValueError(f"tol must be at least {work.finest:g} for this dtype; got {tol:g}")
     scale = start.init.scale if isinstance(start.init, Gaussian) else None
     first = 1 if scale is None else first_level(data, hidden, scale, tol)
     if scale is not None and (reduce == "law" or plain is None):
@@ -173,7 +175,7 @@ def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol
         ladder = 4.0 * rows * units * block * (first + 2)
         levels = sum(work.training(min(rows, k * block), min(units, k * block), inputs) for k in (first + 1, first + 2))
         krylov = exact - work.training(rows, units, inputs) + ladder + levels
-        if not work.projects or scale is None or (first + 2) * block > min(rows, units) / 1.5:
+        if tol < work.finest or scale is None or (first + 2) * block > min(rows, units) / 1.5:
             krylov = float("inf")
         # Nothing is changed for a small gain.
         if min(exact, krylov) > direct / 2:

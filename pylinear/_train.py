@@ -121,7 +121,7 @@ def train(
         grid=Grid(_times(record, total, data.n_items), total, _keep(keep)),
         threads=_check.threads(threads),
     )
-    _check_tolerance(plan)
+    _check_flow(plan)
     first = _initial(init, plan)
     reduce = check_reduce(reduce, data, first)
     reducer = choose(reduce, Start(first, data, plan.hidden, seed_of(rng)), plan.route, plan.tol, plan.work)
@@ -155,8 +155,9 @@ class _Plan:
 
     @property
     def work(self) -> Work:
-        projects = self.dtype == "float64" and self.update == "online"
-        return Work(self.grid.total, self.grid.presentations.size, projects)
+        # The flow takes some thousands of evaluations, each about as much as an epoch.
+        presentations = 5_000 * self.data.n_items if self.update == "flow" else self.grid.total
+        return Work(presentations, self.grid.presentations.size, 1e-5 if self.dtype == "float32" else 0.0)
 
     def check_memory(self, reducer: Reducer) -> None:
         """Raise MemoryError unless there is room for the networks, and for all that is kept of them."""
@@ -241,7 +242,8 @@ class _Stop:
 
 def _trainer(plan: _Plan, threads: int, stop: _Stop) -> Online | Flow:
     if plan.update == "flow":
-        return Flow(plan.grid, plan.rate, plan.tol, stop.poll)
+        # Ten times finer, so that two levels differ by what tells them apart and not by the integrator's steps.
+        return Flow(plan.grid, plan.rate, plan.tol / 10, stop.poll)
     return Online(plan.grid, plan.dtype, plan.rate, plan.order, threads, stop.core)
 
 
@@ -301,14 +303,14 @@ def _one_run(trainer: Online | Flow, reducer: Reducer, stop: _Stop, k: int, resu
         results.take(k, _settle(trainer, reducer, stop, k))
 
 
-def _check_tolerance(plan: _Plan) -> None:
-    """Raise if the arithmetic cannot meet the tolerance, or the flow knows nothing of what is asked for."""
-    lowest = 1e-13 if plan.dtype == "float64" else 1e-5
-    if plan.update == "flow":
-        if plan.dtype != "float64":
-            raise ValueError("dtype must be 'float64' for update='flow'")
-        if not lowest <= plan.tol <= 1e-2:
-            raise ValueError(f"tol must be between {lowest:g} and 0.01 for update='flow'; got {plan.tol:g}")
+def _check_flow(plan: _Plan) -> None:
+    """Raise if the flow knows nothing of what is asked for."""
+    if plan.update != "flow":
+        return
+    if plan.dtype != "float64":
+        raise ValueError("dtype must be 'float64' for update='flow'")
+    if not 1e-12 <= plan.tol <= 1e-2:
+        raise ValueError(f"tol must be between 1e-12 and 0.01 for update='flow'; got {plan.tol:g}")
 
 
 def _initial(init: object, plan: _Plan) -> Initial:
