@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pylinear import _check, theory
+from pylinear import _blas, _check, theory
 from pylinear._check import Floats
 from pylinear._initial import Gaussian
 from pylinear._reduction import Reducer, for_theory
@@ -159,13 +159,15 @@ def gap(run: Run) -> Gap:
     else:
         paper_strength = float(np.nanmean(strengths))
     reducer = for_theory(run.networks.reducer)
+    with _blas.one_thread():
+        flow = np.stack([_flow_strengths(run, reducer, k)[:, used] for k in range(len(run.status))])
     return Gap(
         run=run,
         s=s,
         measured=run.mode_strengths[..., used],
         paper=_sigmoid(t[:, None], s, np.full_like(s, paper_strength), tau),
         effective=_sigmoid(t[:, None], s, strengths[:, None], tau),
-        flow=np.stack([_flow_strengths(run, reducer, k)[:, used] for k in range(len(run.status))]),
+        flow=flow,
         paper_strength=paper_strength,
     )
 

@@ -17,7 +17,7 @@ from pylinear._problem import InputSide, Layers, OutputSide, Problem
 from pylinear._record import Settled, Task, Trained, difference, difference_with_weights
 
 # Levels to leave out at the most at a time.
-_MOST_LEVELS = 12
+MOST_LEVELS = 12
 # A level of the law may not have more hidden units: it would take hours, and there is no exact reduction to turn to.
 _LARGEST_LEVEL = 4096
 
@@ -61,9 +61,11 @@ def first_level(data: Dataset, hidden: int, scale: float, tol: float) -> int:
 
 def _levels_to_go(error: float, ratio: float, tol: float) -> int:
     """Return after how many levels, of a factor of `ratio` each, `error` falls to `tol`."""
-    if not 0 < ratio < 1:
-        return _MOST_LEVELS if ratio else 1
-    return max(1, min(_MOST_LEVELS, math.ceil(math.log(tol / error) / math.log(ratio))))
+    if ratio <= 0:
+        return 1
+    if ratio >= 1:
+        return MOST_LEVELS
+    return max(1, min(MOST_LEVELS, math.ceil(math.log(tol / error) / math.log(ratio))))
 
 
 def climb(

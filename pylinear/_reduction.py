@@ -12,7 +12,7 @@ from pylinear._check import Floats
 from pylinear._dataset import Dataset
 from pylinear._exact import Exact, shorter_axis
 from pylinear._initial import Gaussian, Initial, Start, Weights
-from pylinear._levels import Krylov, Law, first_level
+from pylinear._levels import MOST_LEVELS, Krylov, Law, first_level
 from pylinear._problem import InputSide, Layers, Problem, input_side, output_side
 from pylinear._record import Settled, Task
 
@@ -175,7 +175,8 @@ def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol
         ladder = 4.0 * rows * units * block * (first + 2)
         levels = sum(work.training(min(rows, k * block), min(units, k * block), inputs) for k in (first + 1, first + 2))
         krylov = exact - work.training(rows, units, inputs) + ladder + levels
-        if tol < work.finest or scale is None or (first + 2) * block > min(rows, units) / 1.5:
+        # Where the levels that it takes cannot be foreseen, neither can the cost.
+        if tol < work.finest or scale is None or first >= MOST_LEVELS or (first + 2) * block > min(rows, units) / 1.5:
             krylov = float("inf")
         # Nothing is changed for a small gain.
         if min(exact, krylov) > direct / 2:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _check, _memory
+from pylinear import _blas, _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset
 from pylinear._initial import Initial, Weights
@@ -204,12 +204,14 @@ class Run:
         again. Under "law" those of the small networks, in orthonormal coordinates of inputs and outputs, with zeros
         where one run's is smaller than another's. MemoryError if they do not fit the memory.
         """
-        return self.networks.weights()
+        with _blas.one_thread():
+            return self.networks.weights()
 
     @cached_property
     def weights_over_time(self) -> Weights | None:
         """If kept: w21 (R, T, N2, N1) and w32 (R, T, N3, N2); see `weights`."""
-        return self.networks.weights_over_time() if "weights" in self.kept else None
+        with _blas.one_thread():
+            return self.networks.weights_over_time() if "weights" in self.kept else None
 
     @cached_property
     def hidden(self) -> NDArray[Any] | None:
@@ -217,7 +219,8 @@ class Run:
 
         Under "law" in some orthonormal coordinates, of which there are fewer than N2; inner products are the same.
         """
-        return self.networks.hidden() if "hidden" in self.kept else None
+        with _blas.one_thread():
+            return self.networks.hidden() if "hidden" in self.kept else None
 
     def initial_weights(self, run: int) -> Weights:
         """Return the weights that run number `run` began with, in float64; see `weights`."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pylinear import _check, _engine, _memory
+from pylinear import _blas, _check, _engine, _memory
 from pylinear._dataset import Dataset
 from pylinear._initial import Decoupled, Gaussian, Given, Initial, Start
 from pylinear._random import RNG, Use, philox_key, seed_of
@@ -254,6 +254,13 @@ def _settle(trainer: Online | Flow, reducer: Reducer, stop: _Stop, k: int, *, we
 
 
 def _execute(plan: _Plan, reducer: Reducer) -> Run:
+    if reducer.kind == "none" and plan.update == "online":  # no linear algebra but the core's own
+        return _train_all(plan, reducer)
+    with _blas.one_thread():
+        return _train_all(plan, reducer)
+
+
+def _train_all(plan: _Plan, reducer: Reducer) -> Run:
     results = _Results(plan, plan.data.modes.s.size)
     stop = _Stop()
     trainer = _trainer(plan, plan.threads_inside, stop)

@@ -158,7 +158,6 @@ def test_w32_is_never_held_whole():
     tracemalloc.start()
     run = pl.train(data, hidden=100, rate=1e-4, epochs=2, reduce="exact", rng=0)
     peak = tracemalloc.get_traced_memory()[1]
-    assert run.gap is None if hasattr(run, "gap") else True
     pl.gap(run)
     after = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -189,9 +188,8 @@ def learning(data, sigma, hidden, **more):
     return {"hidden": hidden, "rate": rate, "epochs": epochs, "init": pl.Gaussian(sigma), "rng": 2, **more}
 
 
-@pytest.mark.parametrize("sigma", [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3])
-@pytest.mark.parametrize("correlated", [False, True])
-@pytest.mark.parametrize("tol", [1e-12, 1e-6])
+@pytest.mark.parametrize("sigma", [1e-6, 1e-4, 1e-3, 1e-2, 0.1, 0.3])
+@pytest.mark.parametrize(("correlated", "tol"), [(False, 1e-12), (True, 1e-12), (False, 1e-6)])
 def test_krylov_is_exact_to_its_estimate(tree_data, sigma, correlated, tol):
     data = tree_data
     if correlated:
@@ -207,11 +205,11 @@ def test_krylov_is_exact_to_its_estimate(tree_data, sigma, correlated, tol):
         assert error < max(3 * run.reduction.error, 3e-13), name
     assert relative(run.weights.w32, exact.weights.w32) < max(3 * tol, 1e-11)
     assert relative(run.weights.w21, exact.weights.w21) < max(3 * tol, 1e-11)
-    assert (run.reduction.levels == (None, None)) == (run.reduction.rows == 154)
+    assert (run.reduction.levels == (None, None)) == (run.reduction.rows == exact.reduction.rows)
     if sigma <= 1e-2:
         assert run.reduction.rows < 60
         assert "level" in repr(run.reduction)
-    if sigma == 0.3 and tol == 1e-12:
+    if sigma == 0.3 and correlated and tol == 1e-12:
         assert "2 of 2 runs not projected" in repr(run.reduction)
 
 
@@ -250,7 +248,7 @@ def test_a_basis_that_is_not_orthonormal_is_noticed(tree_data, monkeypatch):
 @pytest.mark.parametrize("reduce", ["exact", "krylov", "law"])
 def test_neither_threads_nor_other_runs_matter(reduce):
     data = pl.Tree((2, 2, 2), 0.1).sample(2_000, rng=0)
-    arguments = learning(data, 1e-3, 300, record=9, keep=["hidden"], reduce=reduce)
+    arguments = learning(data, 1e-3, 300, record=9, keep=["hidden"], reduce=reduce, epochs=150)
     many = pl.train(data, runs=4, threads=1, **arguments)
     for runs, threads in ((4, 2), (4, 8), (2, 2)):
         run = pl.train(data, runs=runs, threads=threads, **arguments)
@@ -266,7 +264,7 @@ def test_neither_threads_nor_other_runs_matter(reduce):
 
 
 def observed(run, *, norms):
-    """All recorded quantities of each run, (R, n): what depends on the coordinates of hidden units as inner products."""
+    """All recorded quantities of each run, (R, n); hidden representations by their inner products."""
     n_runs = len(run.status)
     rsm = np.einsum("rtjp,rtjq->rtpq", run.hidden, run.hidden)
     columns = [run.mode_strengths, run.loss, run.initial_strengths, rsm]
@@ -322,7 +320,7 @@ def test_law_is_that_of_explicit_runs(form, correlated):
 def test_a_wrong_law_is_found_out(form, monkeypatch):
     # Planted: chi of too few degrees of freedom on the diagonal.
     triangle = _levels._triangle
-    monkeypatch.setattr(_levels, "_triangle", lambda rng, m, d: triangle(rng, m, max(1, d - d // 2)))
+    monkeypatch.setattr(_levels, "_triangle", lambda rng, m, d: triangle(rng, m, max(m, d // 3)))
     data, arguments = law_problem(form, correlated=False)
     explicit = pl.train(data, reduce="exact", rng=1, **arguments)
     law = pl.train(data, reduce="law", rng=2, **arguments)
@@ -356,14 +354,14 @@ def test_any_number_of_features_and_hidden_units():
     tracemalloc.start()
     data = pl.Dataset.from_gram(gram, 10**12)
     np.testing.assert_allclose(data.modes.s, np.repeat(tree.singular_values(10**12), tree.multiplicities), rtol=1e-10)
-    run = pl.train(data, **learning(data, 1e-5, 10**9, epochs=400))
+    run = pl.train(data, **learning(data, 1e-6, 10**9))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     np.testing.assert_allclose(run.mode_strengths[0, -1], data.modes.s, rtol=1e-2)
     assert peak < 20e6
     assert run.reduction.rows < 100
     # N2 sigma^2 / 2, with a relative standard deviation of sqrt(2 / N2).
-    np.testing.assert_allclose(run.initial_strengths, 10**9 * 1e-10 / 2, rtol=1e-3)
+    np.testing.assert_allclose(run.initial_strengths, 10**9 * 1e-12 / 2, rtol=1e-3)
     # The weights are those of the small network, and make what was recorded.
     w21, w32 = run.weights.w21[0], run.weights.w32[0]
     strengths = np.einsum("ai,ij,ja->a", w32[:8], np.eye(w21.shape[0]), w21 @ data.modes.v)
@@ -498,7 +496,7 @@ def test_auto_takes_what_is_cheapest():
 
     assert kind() == "exact"
     assert kind(hidden=300) == "krylov"
-    assert kind(hidden=300, init=pl.Gaussian(1.0)) == "exact"
+    assert kind(hidden=300, init=pl.Gaussian(1.0), epochs=100) == "exact"
     assert kind(hidden=300, init=pl.Balanced(0.01)) == "exact"
     assert kind(hidden=300, dtype="float32") == "exact"
     assert kind(hidden=300, dtype="float32", tol=1e-5) == "krylov"
