@@ -212,6 +212,8 @@ def _sigmoid(t: Floats, s: Floats, a0: Floats, tau: float) -> Floats:
 def _flow_strengths(run: Run, reducer: Reducer, k: int) -> Floats:
     """Return the mode strengths (T, K) under the flow from the weights of run k, as far as the run went."""
     out = np.full(run.mode_strengths.shape[1:], np.nan)
+    if not run.networks.began(k):
+        return out
     reached = int(np.searchsorted(run.presentations, run.completed[k], side="right"))
     problem, layers = reducer.begin(k, run.networks.level(k))
     inputs = problem.inputs

@@ -226,8 +226,7 @@ class Krylov:
     def climbed(self, run: int, level: int) -> KrylovLadder:
         """Return the ladder of one run up to a level."""
         ladder = self.ladder(run)
-        for _ in range(level):
-            ladder.grow()
+        _grown(ladder, level)
         return ladder
 
     def lift(self, run: int, level: int | None, layers: Layers) -> Weights:
@@ -355,14 +354,15 @@ class Law:
         return settled
 
     def begin(self, run: int, level: int | None) -> tuple[Problem, Layers]:
-        """Return what one run learned at its level, and the weights it began with."""
-        if level is None:
+        """Return what one run learned at its level, and the weights it began with.
+
+        Without a level, as for a run that never began, those that it would have begun with.
+        """
+        if not self.projected:
             layers = self.whole(run)
         else:
             ladder = self.ladder(run)
-            for _ in range(level):
-                ladder.grow()
-            layers = ladder.layers(level)
+            layers = ladder.layers(_grown(ladder, self._first if level is None else level))
         return self._outputs.problem(len(layers.w32)), layers
 
     def lift(self, _: int, __: int | None, layers: Layers) -> Weights:

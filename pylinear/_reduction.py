@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -137,10 +138,10 @@ class Work:
     times: int
     finest: float  # the least difference that means anything in the arithmetic of the run
 
-    def training(self, rows: int, hidden: int, inputs: InputSide) -> float:
-        """Return the flops of training one network."""
+    def training(self, rows: int, hidden: int, lower: int, inputs: InputSide) -> float:
+        """Return the flops of training one network, with so many rows of the lower layer."""
         n_items, modes = inputs.coefficients.shape
-        fused = 4 * inputs.size * hidden if inputs.route == "fused" else 0
+        fused = 4 * lower * hidden if inputs.route == "fused" else 0
         record = 2 * rows * n_items * (hidden + modes)
         return float(self.presentations * (6 * rows * hidden + fused + _PER_PRESENTATION) + self.times * record)
 
@@ -150,43 +151,62 @@ def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol
 
     The choice depends on sizes and options alone.
     """
-    data, hidden = start.data, start.hidden
-    plain = Exact(start, input_side(data, route, reduce=False)) if reduce is False or data.has_outputs else None
-    if reduce is False and plain is not None:
-        return plain
+    data, init = start.data, start.init
+    if reduce is False:
+        return Exact(start, input_side(data, route, reduce=False))
     inputs = input_side(data, route, reduce=True)
-    if tol < work.finest and reduce in ("krylov", "law"):
-        raise ValueError(f"tol must be at least {work.finest:g} for this dtype; got {tol:g}")
-    scale = start.init.scale if isinstance(start.init, Gaussian) else None
-    first = 1 if scale is None else first_level(data, hidden, scale, tol)
-    if scale is not None and (reduce == "law" or plain is None):
-        return Law(start, scale, inputs, output_side(data, inputs), first, tol)
-    # Sizes first: the basis of the outputs is only made if it is used.
-    p = min(data.n_features, data.n_items)
-    axis = shorter_axis(data.n_features, hidden, p, inputs.size)
-    rows = p + hidden if axis == "rows" else data.n_features
-    units = inputs.size + rows if axis == "hidden" else hidden
-    if reduce == "auto" and plain is not None:
-        draw = data.n_features * hidden * _PER_NORMAL
-        gram = 2.0 * data.n_features * hidden * (p + hidden if axis == "rows" else inputs.size + data.n_features)
-        direct = draw + work.training(data.n_features, hidden, plain.inputs)
-        exact = draw + (gram if axis else 0) + work.training(rows, units, inputs)
-        block = max(p, inputs.size)
-        ladder = 4.0 * rows * units * block * (first + 2)
-        levels = sum(work.training(min(rows, k * block), min(units, k * block), inputs) for k in (first + 1, first + 2))
-        krylov = exact - work.training(rows, units, inputs) + ladder + levels
-        # Where the levels that it takes cannot be foreseen, neither can the cost.
-        if tol < work.finest or scale is None or first >= MOST_LEVELS or (first + 2) * block > min(rows, units) / 1.5:
-            krylov = float("inf")
-        # Nothing is changed for a small gain.
-        if min(exact, krylov) > direct / 2:
-            return plain
-        reduce = "exact" if exact <= krylov else "krylov"
+    scale = init.scale if isinstance(init, Gaussian) else None
+    first = 1 if scale is None else first_level(data, start.hidden, scale, tol)
+    if scale is not None and (reduce == "law" or not data.has_outputs):
+        law = Law(start, scale, inputs, output_side(data, inputs), first, tol)
+        if law.projected:
+            _check_projection(tol, work)
+        return law
+    if reduce == "auto":
+        reduce = _cheapest(start, route, inputs, None if scale is None or tol < work.finest else first, work)
+        if reduce is False:
+            return Exact(start, input_side(data, route, reduce=False))
+    axis = shorter_axis(data.n_features, start.hidden, min(data.n_features, data.n_items), inputs.size)
     outputs = output_side(data, inputs) if axis == "rows" or reduce == "krylov" else None
     base = Exact(start, inputs, outputs, axis, "exact")
-    if reduce == "krylov" and outputs is not None:
-        return Krylov(base, outputs, first, tol)
-    return base
+    if reduce == "exact" or outputs is None:
+        return base
+    _check_projection(tol, work)
+    return Krylov(base, outputs, first, tol)
+
+
+def _check_projection(tol: float, work: Work) -> None:
+    """Raise if two levels can never agree to the tolerance."""
+    if tol < work.finest:
+        raise ValueError(f"tol must be at least {work.finest:g} for this dtype; got {tol:g}")
+
+
+def _cheapest(
+    start: Start, route: Literal["blocked", "fused"], inputs: InputSide, first: int | None, work: Work
+) -> Literal[False, "exact", "krylov"]:
+    """Return what takes the fewest flops; a projection would begin at level `first`, None if there can be none."""
+    data, hidden = start.data, start.hidden
+    n_features, p = data.n_features, min(data.n_features, data.n_items)
+    axis = shorter_axis(n_features, hidden, p, inputs.size)
+    rows = p + hidden if axis == "rows" else n_features
+    units = inputs.size + n_features if axis == "hidden" else hidden
+    draw = float(n_features * hidden * _PER_NORMAL)
+    rotate = draw + (2.0 * n_features * hidden * (rows if axis == "rows" else units) if axis else 0)
+    all_inputs = data.n_inputs if route == "fused" else data.n_items
+    direct = draw + work.training(n_features, hidden, all_inputs, inputs)
+    exact = rotate + work.training(rows, units, inputs.size, inputs)
+    krylov = math.inf
+    # Where the levels that it takes cannot be foreseen, neither can the cost.
+    if first is not None and first < MOST_LEVELS:
+        block = max(p, inputs.size)
+        sizes = [(k + 1) * block for k in (first, first + 1)]
+        if sizes[-1] <= min(rows, units) / 1.5:
+            ladder = 4.0 * rows * units * sizes[-1]
+            krylov = rotate + ladder + sum(work.training(n, n, inputs.size, inputs) for n in sizes)
+    # Nothing is changed for a small gain.
+    if min(exact, krylov) > direct / 2:
+        return False
+    return "exact" if exact <= krylov else "krylov"
 
 
 def for_theory(reducer: Reducer) -> Reducer:

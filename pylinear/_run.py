@@ -36,6 +36,10 @@ class Networks:
         self._times = times
         self._settled = settled
 
+    def began(self, run: int) -> bool:
+        """Return whether anything is known of one run."""
+        return self._settled[run] is not None
+
     def level(self, run: int) -> int | None:
         """Return the level that one run was computed at."""
         settled = self._settled[run]
@@ -91,6 +95,8 @@ class Networks:
         if self.reducer.kind == "law":
             small = [lifted(k) for k in range(len(settled))]
             return [_padded([None if w is None else w[i] for w in small], n) for i in range(2)]
+        if len(settled) == 1 and (only := lifted(0)) is not None:
+            return [x[None] for x in only]
         each = n * sum(a * b for a, b in shapes) * self._dtype.itemsize
         _memory.require("the weights at full size", each * len(settled))
         out = [np.empty((len(settled), n, *shape), self._dtype) for shape in shapes]
@@ -171,6 +177,8 @@ class Run:
         Presentations that each run completed.
     kept : frozenset of str
         What else was kept: "hidden", "weights".
+    networks : object
+        What `weights`, `hidden` and `gap` are computed from.
     """
 
     data: Dataset

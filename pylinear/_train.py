@@ -50,7 +50,7 @@ def train(
     threads: int | None = None,
     route: Route = "auto",
 ) -> Run:
-    """Return a record of networks learning `data` by online backpropagation.
+    """Return a record of networks learning `data` by backpropagation, online or averaged.
 
     Parameters
     ----------
@@ -65,7 +65,21 @@ def train(
     init : Gaussian, Decoupled, Balanced or (w21, w32)
         Initial weights. Arrays are (N2, N1) and (N3, N2), or one pair a run along a leading axis.
     order : {"reshuffled", "cyclic", "with_replacement"} or sequence of int
-        As in `Simulation`; every run draws its own.
+        As in `Simulation`; every run draws its own. The flow has none.
+    update : {"online", "flow"}
+        "online": one presentation after the other, (3)-(4). "flow": the average over items in continuous time, (7)-(8),
+        with tau = 1 / rate for time in epochs.
+    reduce : {"auto", "exact", "krylov", "law"} or False
+        Which smaller network to train instead. "exact": W32 rotated and cut to what the run can reach, at most P + N2
+        output or P + N3 hidden units; the same trajectory to roundoff. "krylov": projected on the fewest directions
+        with which everything recorded is the same to `tol`. "law": a small network drawn such that everything recorded
+        has the same distribution, for Gaussian weights; of any size, but without weights at full size. "auto": the
+        cheapest of the direct network, "exact" and "krylov"; "law" for data made by `Dataset.from_gram`. False: the
+        network as it stands. What was done is in ``Run.reduction``.
+    tol : float
+        For "krylov" and "law": the largest difference between two levels of the projection, in units of each recorded
+        quantity's largest value; above 0, at least 1e-5 in float32. For the flow also ten times the tolerance of the
+        integrator, from 1e-12 to 1e-2.
     runs : int
         Number of networks. Run k depends on ``rng`` and k alone.
     rng : int, SeedSequence, BitGenerator, Generator or None
@@ -77,11 +91,11 @@ def train(
     keep : collection of {"hidden", "weights"}
         What else to record: hidden representations, all weights.
     dtype : {"float64", "float32"}
-        Type of the weights and of all arithmetic.
+        Type of the weights and of all arithmetic in training; the flow needs float64.
     threads : int, optional
         At most so many threads, over runs and inside them; all processors by default. No result depends on it.
     route : {"auto", "blocked", "fused"}
-        As in `Simulation`.
+        As in `Simulation`, for the network that is trained.
 
     Returns
     -------
@@ -90,7 +104,7 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        For an argument outside what is allowed.
+        For an argument outside what is allowed, or a reduction that does not hold for these data and weights.
     MemoryError
         If the results would not fit the memory; nothing has been allocated.
     EngineMissingError
@@ -104,6 +118,14 @@ def train(
     >>> run = pl.train(pl.toy(), hidden=16, rate=0.02, epochs=600, init=pl.Gaussian(1e-3), runs=3, rng=0)
     >>> run.mode_strengths[:, -1].round(3).tolist()[0][:3]
     [1.414, 1.0, 1.0]
+
+    A trillion features and a billion hidden units, known by the features' inner products:
+
+    >>> tree = pl.Tree((2, 2), flip=0.1)
+    >>> data = pl.Dataset.from_gram(10**12 * tree.covariance, n_features=10**12)
+    >>> run = pl.train(data, hidden=10**9, rate=3e-8, epochs=1500, init=pl.Gaussian(1e-7), rng=0)
+    >>> (run.mode_strengths[0, -1] / data.modes.s).round(3).tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
     _engine.core()
     data = check_data(data)
@@ -195,11 +217,7 @@ class _Results:
         self.settled[k] = settled
 
     def as_run(self, plan: _Plan, reducer: Reducer) -> Run:
-
-        def again(k: int) -> Settled:
-            stop = _Stop()
-            return _settle(_trainer(plan, plan.threads, stop), reducer, stop, k, weights=True)
-
+        again = partial(_with_weights, plan, reducer)
         networks = Networks(reducer, plan.dtype, plan.grid.presentations.size, self.settled, again)
         records = [None if x is None else x.record for x in self.settled]
         return Run(
@@ -251,6 +269,12 @@ def _settle(trainer: Online | Flow, reducer: Reducer, stop: _Stop, k: int, *, we
     """Train network k."""
     key = philox_key(reducer.start.seed, Use.ORDER, k)
     return reducer.settle(k, Task(partial(trainer.train, key=key), stop.poll), weights=weights)
+
+
+def _with_weights(plan: _Plan, reducer: Reducer, k: int) -> Settled:
+    """Train network k once more, at a level that its weights ask for."""
+    stop = _Stop()
+    return _settle(_trainer(plan, plan.threads, stop), reducer, stop, k, weights=True)
 
 
 def _execute(plan: _Plan, reducer: Reducer) -> Run:

@@ -1,5 +1,8 @@
 """Reduced networks stand for the ones asked for: the same trajectory, or the same law."""
 
+import _thread
+import pickle
+import threading
 import tracemalloc
 
 import numpy as np
@@ -243,6 +246,32 @@ def test_a_basis_that_is_not_orthonormal_is_noticed(tree_data, monkeypatch):
     run = pl.train(tree_data, reduce="krylov", **arguments)
     exact = pl.train(tree_data, reduce="exact", **arguments)
     assert relative(run.mode_strengths, exact.mode_strengths) > 1e-6
+
+
+@pytest.mark.parametrize("reduce", [False, "exact", "krylov", "law"])
+def test_a_run_can_be_pickled(tree_data, reduce):
+    run = pl.train(tree_data, reduce=reduce, **learning(tree_data, 1e-3, 60, record=5, keep=["hidden"]))
+    again = pickle.loads(pickle.dumps(run))
+    np.testing.assert_array_equal(again.loss, run.loss)
+    np.testing.assert_array_equal(again.weights.w32, run.weights.w32)
+    np.testing.assert_array_equal(again.hidden, run.hidden)
+
+
+@pytest.mark.parametrize("reduce", ["exact", "krylov", "law"])
+def test_ctrl_c_before_a_run_has_begun(reduce):
+    # The weights take seconds to draw; what never began is NaN, and has a gap of nothing.
+    data = pl.Tree((2, 2), 0.1).sample(50_000, rng=0)
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(pl.TrainingInterrupted) as caught:
+        pl.train(data, hidden=1_000, rate=1e-5, epochs=10**8, reduce=reduce, rng=0, record=[0.0, 5.0], runs=2)
+    run = caught.value.run
+    assert set(run.status) == {"interrupted"}
+    assert run.reduction.kind == reduce
+    if reduce != "law":
+        assert run.completed.tolist() == [0, 0]
+        assert np.isnan(run.mode_strengths).all()
+        assert np.isnan(run.reduction.error)
+    assert pl.gap(run).measured.shape == (2, 2, 4)
 
 
 @pytest.mark.parametrize("reduce", ["exact", "krylov", "law"])
