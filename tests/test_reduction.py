@@ -239,6 +239,15 @@ def test_krylov_keeps_everything_at_full_size(kind, size):
     assert_same(run, direct, 5e-12)
 
 
+def test_hidden_representations_count_where_they_are_kept(tree_data):
+    # They need more levels than mode strengths do.
+    arguments = learning(tree_data, 1e-3, 150, record=30)
+    plain, kept = (pl.train(tree_data, reduce="krylov", keep=k, **arguments) for k in ((), ["hidden"]))
+    assert kept.reduction.levels > plain.reduction.levels
+    exact = pl.train(tree_data, reduce="exact", keep=["hidden"], **arguments)
+    assert relative(kept.hidden, exact.hidden) < 3e-12
+
+
 def test_a_basis_that_is_not_orthonormal_is_noticed(tree_data, monkeypatch):
     # Planted: directions that are projected once, and not normalised.
     monkeypatch.setattr(_levels, "_new_directions", lambda basis, vectors, norm: vectors - basis @ (basis.T @ vectors))
