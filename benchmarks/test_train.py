@@ -1,65 +1,145 @@
-"""The engine beside the numpy loop, each asserted equal before it is timed.
+"""The direct engine beside the machine's limits and what people type, each asserted right before it is timed."""
 
-Every function of a group trains the same network on the same presentations, so that the ratios in the report are ratios
-of times per presentation.
-"""
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from beside import Row, beside, gemm
 
 import pylinear as pl
-from baselines import naive
+from baselines import blas_calls, jax_scan, numba_fused, numpy_loop, torch_loop
 
-# name: features, hidden units, items, epochs a round
-CASES = {
-    "toy 7 x 16, P = 4": (7, 16, 4, 250),
-    "Figure 3 10,000 x 16, P = 4": (10_000, 16, 4, 25),
-    "wide 10,000 x 256, P = 32": (10_000, 256, 32, 1),
-}
+WIDE = (100_000, 512, 64)
 
 
-def problem(n_features, hidden, n_items):
-    rng = np.random.default_rng(0)
-    data = pl.Dataset(rng.choice([-1.0, 1.0], size=(n_features, n_items)))
-    w21, w32 = pl.Gaussian(0.01).draw(data, hidden, rng)
-    return data, w21, w32, 0.05 / data.modes.s[0]
+class Problem:
+    """A dataset, weights to begin with, and an engine that has begun."""
+
+    def __init__(self, n_features, hidden, n_items, inputs=None, dtype="float64", **options):
+        rng = np.random.default_rng(0)
+        self.data = pl.Dataset(rng.choice([-1.0, 1.0], size=(n_features, n_items)), inputs)
+        self.w21, self.w32 = pl.Gaussian(0.01).draw(self.data, hidden, rng)
+        self.rate = 0.05 / self.data.modes.s[0]
+        self.flops = 6 * n_features * hidden * n_items
+        self.options = {"rate": self.rate, "order": "cyclic", "dtype": dtype, **options}
+        self.sim = self.simulation()
+
+    def simulation(self):
+        return pl.Simulation(self.data, self.w21, self.w32, **self.options)
+
+    def assert_right(self, presentations, loop=numpy_loop, tolerance=1e-12):
+        """The engine against a loop, from the start, at the size that is timed."""
+        w21, w32 = self.w21.copy(), self.w32.copy()
+        items = [t % self.data.n_items for t in range(presentations)]
+        w21, w32 = loop(self.data, w21, w32, self.rate, items) or (w21, w32)
+        sim = self.simulation()
+        sim.advance(presentations=presentations)
+        assert np.abs(sim.w21 - w21).max() < tolerance * np.abs(w21).max()
+        assert np.abs(sim.w32 - w32).max() < tolerance * np.abs(w32).max()
 
 
-def engine_at(data, w21, w32, rate, **options):
-    return pl.Simulation(data, w21, w32, rate=rate, order="cyclic", **options)
+@pytest.fixture(scope="module")
+def wide():
+    return Problem(*WIDE)
 
 
-def assert_equal_to_naive(data, w21, w32, rate, epochs, **options):
-    sim = engine_at(data, w21, w32, rate, **options)
-    sim.advance(epochs=epochs)
-    expected = naive(data, w21, w32, rate, list(range(data.n_items)) * epochs)
-    assert np.abs(sim.w21 - expected[0]).max() < 1e-12 * np.abs(expected[0]).max()
-    assert np.abs(sim.w32 - expected[1]).max() < 1e-12 * np.abs(expected[1]).max()
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_against_the_product(benchmark, table, dtype, request):
+    problem = request.getfixturevalue("wide") if dtype == "float64" else Problem(*WIDE, dtype=dtype)
+    problem.assert_right(64, numba_fused, 1e-12 if dtype == "float64" else 1e-5)
+    product, flops = gemm(dtype)
+    epoch = lambda: problem.sim.advance(epochs=1)  # noqa: E731
+    ratios, times = beside(benchmark, epoch, lambda: [product() for _ in range(3)], rounds=9, each=(1, 3))
+    rates = [problem.flops / flops * r for r in ratios]
+    rate = problem.flops / np.median(times) / 1e9
+    case = f"100,000 x 512, P = 64, one-hot, direct, {dtype}"
+    table.append(Row(case, "rate of a square product", ">= 0.90", rates, times, [f"{rate:.0f} GFLOP/s"]))
+    assert problem.sim.status == "ok"
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_naive_numpy(benchmark, case):
-    benchmark.group = case
-    *sizes, epochs = CASES[case]
-    data, w21, w32, rate = problem(*sizes)
-    items = list(range(data.n_items)) * epochs
-    benchmark.pedantic(naive, (data, w21, w32, rate, items), rounds=5, warmup_rounds=1)
-
-
-@pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize(
-    "options",
-    [{"route": "blocked", "threads": 1}, {"route": "blocked"}, {"route": "fused", "threads": 1}, {"route": "fused"}],
-    ids=["blocked, 1 thread", "blocked", "fused, 1 thread", "fused"],
+    ("loop", "goal", "shown"),
+    [
+        (numpy_loop, ">= 90", 3),
+        (blas_calls, ">= 13", 16),
+        (numba_fused, ">= 5.5", 16),
+        (torch_loop, "-", 16),
+        (jax_scan, "-", 16),
+    ],
+    ids=["numpy", "blas", "numba", "torch", "jax"],
 )
-def test_engine(benchmark, case, options):
-    benchmark.group = case
-    *sizes, epochs = CASES[case]
-    arguments = problem(*sizes)
-    assert_equal_to_naive(*arguments, epochs, **options)
-    sim = engine_at(*arguments, **options)
-    benchmark.pedantic(sim.advance, kwargs={"epochs": epochs}, rounds=30, warmup_rounds=3)
-    n_features, hidden, n_items = sizes
-    flops = 6 * n_features * hidden * n_items * epochs
-    benchmark.extra_info["GFLOP/s"] = round(flops / benchmark.stats.stats.median / 1e9, 1)
-    assert sim.status == "ok"
+def test_against_a_loop(benchmark, table, wide, loop, goal, shown):
+    pytest.importorskip({torch_loop: "torch", jax_scan: "jax"}.get(loop, "numpy"))
+    wide.assert_right(shown, loop)
+    w21, w32 = wide.w21.copy(), wide.w32.copy()
+    ratios, times = beside(
+        benchmark,
+        lambda: wide.sim.advance(epochs=1),
+        lambda: loop(wide.data, w21, w32, wide.rate, list(range(shown))),
+        rounds=7,
+        each=(1, shown / 64),
+    )
+    table.append(Row("100,000 x 512, P = 64, one-hot, direct", loop.__name__, goal, ratios, times))
+
+
+def test_correlated_inputs_against_the_memory(benchmark, table):
+    n_features, hidden, n_items = WIDE
+    problem = Problem(*WIDE, inputs=np.random.default_rng(1).standard_normal((n_items, n_items)) / 8)
+    problem.assert_right(3)
+    touched = np.ones((n_features, hidden))
+    threads = pl.info()["threads"]
+    pieces = np.array_split(touched, threads)
+    with ThreadPoolExecutor(threads) as pool:
+
+        def read_modify_write():
+            for _ in range(4):
+                list(pool.map(lambda piece: np.multiply(piece, 1.0000001, out=piece), pieces))
+
+        def four():
+            problem.sim.advance(presentations=4)
+
+        ratios, times = beside(benchmark, four, read_modify_write, rounds=15, each=(4, 4))
+    rate = 16 * touched.size / np.median(times) / 1e9
+    case = "100,000 x 512, P = 64, correlated, direct"
+    table.append(Row(case, "read-modify-write bandwidth", ">= 0.90", ratios, times, [f"{rate:.1f} GB/s"]))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "goal", "epochs"),
+    [((10_000, 16, 4), ">= 90", (100, 5)), ((7, 16, 4), ">= 60", (20_000, 250)), ((10_000, 256, 32), "-", (4, 1))],
+    ids=["figure-3", "toy", "middle"],
+)
+def test_small_networks(benchmark, table, sizes, goal, epochs):
+    problem = Problem(*sizes)
+    problem.assert_right(100 * sizes[2] if sizes[0] * sizes[1] < 10**6 else sizes[2])
+    w21, w32 = problem.w21.copy(), problem.w32.copy()
+    items = list(range(sizes[2])) * epochs[1]
+    ratios, times = beside(
+        benchmark,
+        lambda: problem.sim.advance(epochs=epochs[0]),
+        lambda: numpy_loop(problem.data, w21, w32, problem.rate, items),
+        rounds=15,
+        each=epochs,
+    )
+    rate = problem.flops / np.median(times) / 1e9
+    case = f"{sizes[0]:,} x {sizes[1]}, P = {sizes[2]}, one-hot, direct"
+    table.append(Row(case, "numpy_loop", goal, ratios, times, ["an epoch", f"{rate:.1f} GFLOP/s"]))
+
+
+@pytest.mark.parametrize("sizes", [(600, 512, 64), (20_000, 512, 256), (20_000, 500, 61), (20_000, 512, 9)], ids=str)
+def test_where_little_is_left_beside_the_product(benchmark, table, sizes):
+    problem = Problem(*sizes)
+    problem.assert_right(sizes[2], numba_fused)
+    product, flops = gemm("float64", 1024)
+    epochs = max(1, int(2e10 / problem.flops))
+    ratios, times = beside(
+        benchmark,
+        lambda: problem.sim.advance(epochs=epochs),
+        lambda: [product() for _ in range(9)],
+        rounds=15,
+        each=(epochs, 9),
+    )
+    rates = [problem.flops / flops * r for r in ratios]
+    rate = problem.flops / np.median(times) / 1e9
+    case = f"{sizes[0]:,} x {sizes[1]}, P = {sizes[2]}, one-hot, direct"
+    table.append(Row(case, "rate of a square product", "-", rates, times, [f"{rate:.0f} GFLOP/s"]))

@@ -32,7 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     demo = commands.add_parser("demo", help="the paper's Figure 3, learned online, and its gap to the theory")
     demo.add_argument("--out", type=Path, default=Path("pylinear-demo"), help="folder for the results (%(default)s)")
-    commands.add_parser("info", help="version, engines, instruction set, threads")
+    commands.add_parser("info", help="version, engines, instruction set, build, threads, libraries")
     return parser
 
 

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'instruction_set', 'philox', 'sample', 'version']
+__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'instruction_set', 'philox', 'sample', 'version']
 class StopFlag:
     def __init__(self) -> None:
         ...
@@ -17,11 +17,11 @@ class TrainingSet64:
         ...
 class Network64:
     @staticmethod
-    def bytes(route: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> float:
+    def bytes(route: str, update: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> float:
         """
         Bytes that a network of these sizes takes at the most.
         """
-    def __init__(self, data: TrainingSet64, route: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64]) -> None:
+    def __init__(self, data: TrainingSet64, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64]) -> None:
         ...
     def lower(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
@@ -39,11 +39,11 @@ class TrainingSet32:
         ...
 class Network32:
     @staticmethod
-    def bytes(route: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> float:
+    def bytes(route: str, update: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> float:
         """
         Bytes that a network of these sizes takes at the most.
         """
-    def __init__(self, data: TrainingSet32, route: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32]) -> None:
+    def __init__(self, data: TrainingSet32, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32]) -> None:
         ...
     def lower(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
@@ -77,4 +77,5 @@ def sample(branching: collections.abc.Sequence[typing.SupportsInt | typing.Suppo
     """
     Fill out with features first .. first + len(out) - 1 of the branching diffusion.
     """
+build: str = 'GNU 12.2.0, Release, x86_64'
 version: str

@@ -106,7 +106,7 @@ def network_bytes(sizes: tuple[int, int, int], route: str, hidden: int, dtype: s
     `sizes` are the rows of W32, the items, and the rows of the lower layer.
     """
     rows, _, lower = sizes
-    return float(_network_class(dtype).bytes(route, *sizes, hidden, threads)) + 16.0 * hidden * (rows + lower)
+    return float(_network_class(dtype).bytes(route, "online", *sizes, hidden, threads)) + 16.0 * hidden * (rows + lower)
 
 
 def training_set_bytes(rows: int, n_items: int, dtype: str) -> int:
@@ -122,7 +122,6 @@ class TrainingSet:
         inputs = problem.inputs
         self.dtype = np.dtype(dtype)
         self.route = inputs.route
-        self.lower_rows = inputs.size
         self._network = _network_class(dtype)
         self._training_set = getattr(core(), f"TrainingSet{dtype[-2:]}")(
             outputs=self.cast("outputs", problem.outputs),
@@ -138,6 +137,7 @@ class TrainingSet:
         return self._network(
             data=self._training_set,
             route=self.route,
+            update="online",
             rate=rate,
             order=order if named else "given",
             key=key,

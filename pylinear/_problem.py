@@ -38,7 +38,8 @@ class InputSide:
     route : str
         "blocked" or "fused".
     span : (N1, L) or None
-        Orthogonal columns: the inputs of the items on the blocked route, else a basis of them; None for the identity.
+        Orthogonal columns: the inputs of the items where they are orthogonal, else a basis of them; None for the
+        identity.
     lengths : (L,) or None
         Lengths of the columns of `span`; None if all are 1.
     squares : (P,) float64
@@ -48,7 +49,7 @@ class InputSide:
     analyzers : (L, K) float64
         v_alpha in terms of the rows of the lower layer.
     read : (L, P) or None
-        The input vectors in the basis, if the core reads them: on the fused route.
+        The input vectors in the basis, if the core reads them: where they are not orthogonal.
     """
 
     route: Literal["blocked", "fused"]
@@ -92,18 +93,16 @@ class InputSide:
 
 
 def input_side(data: Dataset, route: Literal["blocked", "fused"], *, reduce: bool) -> InputSide:
-    """Return the inputs for a route; on the fused one in at most as many dimensions as they span if `reduce`."""
+    """Return the inputs for a route; correlated ones in at most as many dimensions as they span if `reduce`."""
     modes = data.modes
-    if data.one_hot and route == "blocked":
+    if data.one_hot:
         return InputSide(route, None, None, np.ones(data.n_items), modes.v, modes.v, None)
     with np.errstate(over="ignore"):  # the run will diverge, and say so
-        squares = np.ones(data.n_items) if data.one_hot else np.sum(data.inputs**2, axis=0)
-    coefficients: Floats = modes.v
-    if not data.one_hot:
-        coefficients = np.asarray(np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0], dtype=np.float64)
-    if route == "blocked":
+        squares = np.sum(data.inputs**2, axis=0)
+    coefficients: Floats = np.asarray(np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0], dtype=np.float64)
+    if data.orthogonal:
         return InputSide(route, data.inputs, np.sqrt(squares), squares, coefficients, coefficients, None)
-    if not reduce or data.one_hot:
+    if not reduce:
         return InputSide(route, None, None, squares, coefficients, modes.v, data.inputs)
     basis, vectors = data.input_span
     return InputSide(route, basis, None, squares, coefficients, basis.T @ modes.v, vectors)

@@ -141,7 +141,7 @@ class Work:
     def training(self, rows: int, hidden: int, lower: int, inputs: InputSide) -> float:
         """Return the flops of training one network, with so many rows of the lower layer."""
         n_items, modes = inputs.coefficients.shape
-        fused = 4 * lower * hidden if inputs.route == "fused" else 0
+        fused = 4 * lower * hidden if inputs.read is not None else 0
         record = 2 * rows * n_items * (hidden + modes)
         return float(self.presentations * (6 * rows * hidden + fused + _PER_PRESENTATION) + self.times * record)
 
@@ -163,7 +163,7 @@ def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol
             _check_projection(tol, work)
         return law
     if reduce == "auto":
-        reduce = _cheapest(start, route, inputs, None if scale is None or tol < work.finest else first, work)
+        reduce = _cheapest(start, inputs, None if scale is None or tol < work.finest else first, work)
         if reduce is False:
             return Exact(start, input_side(data, route, reduce=False))
     axis = shorter_axis(data.n_features, start.hidden, min(data.n_features, data.n_items), inputs.size)
@@ -181,9 +181,7 @@ def _check_projection(tol: float, work: Work) -> None:
         raise ValueError(f"tol must be at least {work.finest:g} for this dtype; got {tol:g}")
 
 
-def _cheapest(
-    start: Start, route: Literal["blocked", "fused"], inputs: InputSide, first: int | None, work: Work
-) -> Literal[False, "exact", "krylov"]:
+def _cheapest(start: Start, inputs: InputSide, first: int | None, work: Work) -> Literal[False, "exact", "krylov"]:
     """Return what takes the fewest flops; a projection would begin at level `first`, None if there can be none."""
     data, hidden = start.data, start.hidden
     n_features, p = data.n_features, min(data.n_features, data.n_items)
@@ -192,7 +190,7 @@ def _cheapest(
     units = inputs.size + n_features if axis == "hidden" else hidden
     draw = float(n_features * hidden * _PER_NORMAL)
     rotate = draw + (2.0 * n_features * hidden * (rows if axis == "rows" else units) if axis else 0)
-    all_inputs = data.n_inputs if route == "fused" else data.n_items
+    all_inputs = data.n_items if data.orthogonal else data.n_inputs
     direct = draw + work.training(n_features, hidden, all_inputs, inputs)
     exact = rotate + work.training(rows, units, inputs.size, inputs)
     krylov = math.inf

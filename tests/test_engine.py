@@ -63,6 +63,8 @@ def test_info_names_the_engines():
     assert info["engines"] == ("native", "numba")
     assert info["instruction_set"] in {"baseline", "avx2", "avx512"}
     assert info["threads"] >= 1
+    assert platform.machine() in info["build"]
+    assert f"numpy {np.__version__}" in info["libraries"]
 
 
 @pytest.mark.core

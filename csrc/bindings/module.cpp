@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   using namespace pylinear::bindings;
   module.doc() = "The compiled core of pylinear. Use it through the public names.";
   module.attr("version") = PYLINEAR_VERSION;
+  module.attr("build") = PYLINEAR_BUILD;
   module.def("instruction_set", [] { return pylinear::kernels<double>().name; });
   py::class_<StopFlag>(module, "StopFlag").def(py::init<>()).def("set", [](StopFlag& flag) { flag.raised = true; });
   register_sampler(module);

@@ -23,6 +23,7 @@ E named(const std::string& name, const std::array<const char*, N>& names) {
 
 // In the order of the enumerations.
 constexpr std::array kRoutes{"blocked", "fused"};
+constexpr std::array kUpdates{"online", "batch"};
 constexpr std::array kOrders{"cyclic", "reshuffled", "with_replacement", "given"};
 constexpr std::array kStatuses{"ok", "diverged", "interrupted"};
 
@@ -78,6 +79,13 @@ auto output(std::optional<A>& array, std::initializer_list<Index> shape, const c
 }
 
 template <class T>
+Network<T>& settled(Network<T>& network) {
+  const py::gil_scoped_release release;
+  network.settle();
+  return network;
+}
+
+template <class T>
 using OptionalArray = std::optional<ArrayArg<T>>;
 
 template <class T>
@@ -117,32 +125,35 @@ void bind_network(py::module_& module, const char* set_name, const char* network
            py::arg("synthesizers").noconvert(), py::arg("coefficients").noconvert());
 
   py::class_<Network<T>>(module, network_name)
-      .def(py::init([](std::shared_ptr<TrainingSet<T>> data, const std::string& route, double rate,
-                       const std::string& order, std::uint64_t key, const ArrayArg<std::int64_t>& given,
+      .def(py::init([](std::shared_ptr<TrainingSet<T>> data, const std::string& route, const std::string& update,
+                       double rate, const std::string& order, std::uint64_t key, const ArrayArg<std::int64_t>& given,
                        const ArrayArg<T>& lower, const ArrayArg<T>& w32) {
              const Index hidden = w32.ndim() == 2 ? w32.shape(1) : 0;
              Schedule schedule(named<Order>(order, kOrders), data->n_items, make_key(key),
                                std::vector<Index>(given.data(), given.data() + given.size()));
              const Index n_features = data->n_features;
-             auto network = std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes), hidden, rate,
-                                                         std::move(schedule));
+             auto network =
+                 std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes),
+                                              named<Update>(update, kUpdates), hidden, rate, std::move(schedule));
              copy_in(lower, network->lower_rows(), *network, network->lower(), "lower");
              copy_in(w32, n_features, *network, network->w32(), "w32");
              network->weights_changed();
              return network;
            }),
-           py::arg("data"), py::arg("route"), py::arg("rate"), py::arg("order"), py::arg("key"),
+           py::arg("data"), py::arg("route"), py::arg("update"), py::arg("rate"), py::arg("order"), py::arg("key"),
            py::arg("given").noconvert(), py::arg("lower").noconvert(), py::arg("w32").noconvert())
       .def_static(
           "bytes",
-          [](const std::string& route, Index n_features, Index n_items, Index n_inputs, Index hidden, int threads) {
-            return Network<T>::bytes(named<Route>(route, kRoutes), n_features, n_items, n_inputs, hidden, threads);
+          [](const std::string& route, const std::string& update, Index n_features, Index n_items, Index n_inputs,
+             Index hidden, int threads) {
+            return Network<T>::bytes(named<Route>(route, kRoutes), named<Update>(update, kUpdates), n_features, n_items,
+                                     n_inputs, hidden, threads);
           },
-          py::arg("route"), py::arg("n_features"), py::arg("n_items"), py::arg("n_inputs"), py::arg("hidden"),
-          py::arg("threads"), "Bytes that a network of these sizes takes at the most.")
-      .def_property_readonly("position", &Network<T>::position)
-      .def("lower", [](Network<T>& n) { return copy_out(n.lower(), n.lower_rows(), n); })
-      .def("w32", [](Network<T>& n) { return copy_out(n.w32(), n.data().n_features, n); })
+          py::arg("route"), py::arg("update"), py::arg("n_features"), py::arg("n_items"), py::arg("n_inputs"),
+          py::arg("hidden"), py::arg("threads"), "Bytes that a network of these sizes takes at the most.")
+      .def_property_readonly("position", [](Network<T>& n) { return settled(n).position(); })
+      .def("lower", [](Network<T>& n) { return copy_out(settled(n).lower(), n.lower_rows(), n); })
+      .def("w32", [](Network<T>& n) { return copy_out(settled(n).w32(), n.data().n_features, n); })
       .def("record", &record<T>, py::arg("presentations").noconvert(), py::kw_only(), py::arg("threads"),
            py::arg("stop"), py::arg("mode_strengths").noconvert() = std::nullopt,
            py::arg("loss").noconvert() = std::nullopt, py::arg("hidden").noconvert() = std::nullopt,

@@ -1,104 +1,188 @@
-// One presentation at a time, for any inputs: a pass over the rows of W32 (kernels.hpp: RowPass), then one over those
-// of W21 (InputPass). The blocked route comes here too when a block might overflow.
+// One presentation at a time: a visit to the rows of W32 (kernels.hpp: RowVisit), then to those of W21 (InputPass) or,
+// for mutually orthogonal inputs, to the hidden representation of the item alone. The blocked route comes here too when
+// a block might overflow.
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
 #include "core/network.hpp"
+#include "core/panels.hpp"
 
 namespace pylinear {
+
+namespace {
+
+/// Presentations of a small network between two looks at whether it is still finite.
+constexpr Index kUnseen = 256;
+
+/// Input units in a segment of W21, whose share of the next hidden representation is added up by itself.
+constexpr Index kInputs = 256;
+
+}  // namespace
 
 template <class T>
 void Network<T>::hidden_of_item(Index item, T* h) {
   std::fill_n(h, stride_, T{0});
-  kernels_.forward(
-      {data_->n_inputs, lower_.data(), stride_, nullptr, data_->inputs + item * data_->n_inputs, 0, nullptr, h});
+  kernels_.forward({data_->n_inputs, lower_.data(), stride_, units_, nullptr, data_->inputs + item * data_->n_inputs, 0,
+                    nullptr, h});
 }
 
 template <class T>
-void Network<T>::open_presentation() {
+RowVisit<T> Network<T>::row_visit(Index segment, const Index* item) {
+  const Index row = first_row(segment);
+  return {1,
+          first_row(segment + 1) - row,
+          w32_.data() + row * stride_,
+          stride_,
+          units_,
+          data_->outputs + row * data_->n_items,
+          data_->n_items,
+          item,
+          h_.data(),
+          rate_h_.data(),
+          g_.data() + segment * stride_,
+          stride_,
+          squares_.data() + segment * kSquares};
+}
+
+template <class T>
+void Network<T>::present(Team& team) {
   item_ = schedule_.item(position_);
+  if (data_->inputs == nullptr) {
+    std::copy_n(lower_.data() + item_ * stride_, stride_, h_.data());
+  } else if (hidden_item_ != item_) {
+    hidden_of_item(item_, h_.data());
+  }
+  hidden_item_ = data_->inputs == nullptr ? -1 : item_;
+  for (Index j = 0; j < units_; ++j) rate_h_[j] = rate_ * h_[j];
+  if (!presentation_stays_in_range() && !survives(team)) {
+    status_ = Status::diverged;
+    return;
+  }
+  const double squares = static_cast<double>(visit_all(team, true));
+  const double rate = static_cast<double>(rate_), x = std::sqrt(data_->input_squares[item_]);
+  w32_norm_ += rate * std::sqrt(squares) * frobenius(h_.data(), units_);
+  lower_norm_ += rate * frobenius(g_.data(), units_) * x * std::max(1.0, data_->inputs == nullptr ? x : 1.0);
+  ++position_;
+  learn_lower(team);
+}
+
+template <class T>
+bool Network<T>::presentation_stays_in_range() {
   const double rate = static_cast<double>(rate_), limit = std::numeric_limits<T>::max() / 16;
   const double x = std::sqrt(data_->input_squares[item_]);
-  if (route_ == Route::blocked) {
-    std::copy_n(lower_.data() + item_ * stride_, stride_, h_.data());
-    step_ = Step::probe;
-    return;
-  }
-  if (!hidden_known_) hidden_of_item(item_, h_.data());
-  hidden_known_ = true;
-  const double h = frobenius(h_.data(), stride_);
+  const double h = frobenius(h_.data(), units_);
   const double delta = item_norms_[static_cast<std::size_t>(item_)] + w32_norm_ * h;
-  const double g = w32_norm_ * delta, w21 = lower_norm_ + rate * g * x;
-  const bool finite = delta * delta <= limit && g <= limit && w32_norm_ + rate * delta * h <= limit &&
-                      w21 * std::max(1.0, largest_input_) <= limit;
-  step_ = finite ? Step::present : Step::probe;
+  const double g = w32_norm_ * delta, lower = lower_norm_ + rate * g * x * std::max(1.0, x);
+  return delta * delta <= limit && g <= limit && w32_norm_ + rate * delta * h <= limit &&
+         lower * std::max(1.0, largest_input_) <= limit;
 }
 
 template <class T>
-void Network<T>::pass_presentation(Index segment, bool write) {
-  const Index row = first_row(segment);
-  T* carried = carried_.data() + segment * stride_;
-  std::fill_n(carried, stride_, T{0});
-  const RowPass<T> pass{first_row(segment + 1) - row,
-                        w32_.data() + row * stride_,
-                        stride_,
-                        data_->outputs + row * data_->n_items + item_,
-                        data_->n_items,
-                        h_.data(),
-                        rate_,
-                        carried};
-  squares_[segment] = write ? kernels_.present(pass) : kernels_.probe(pass);
-}
-
-template <class T>
-void Network<T>::close_presentation(bool written) {
-  T* g = carried_.data();
-  double squares = static_cast<double>(squares_[0]);
+T Network<T>::visit_all(Team& team, bool write) {
+  team.share(n_segments_, [&](Index segment, int) {
+    const RowVisit<T> visit = row_visit(segment, &item_);
+    std::fill_n(visit.g, units_, T{0});
+    visit.s[0] = 0;
+    (write ? kernels_.visit : kernels_.probe)(visit);
+  });
+  T squares = squares_[0];
   for (Index segment = 1; segment < n_segments_; ++segment) {
-    squares += static_cast<double>(squares_[segment]);
-    for (Index j = 0; j < stride_; ++j) g[j] += carried_[segment * stride_ + j];
+    squares += squares_[segment * kSquares];
+    for (Index j = 0; j < units_; ++j) g_[j] += g_[segment * stride_ + j];
   }
-  const double rate = static_cast<double>(rate_), x = std::sqrt(data_->input_squares[item_]);
-  // The bound has grown with every block; whether this is the end is decided by the norm itself.
-  if (!written) w32_norm_ = frobenius(w32_.data(), w32_.size());
-  const double w32_norm = w32_norm_ + rate * std::sqrt(squares) * frobenius(h_.data(), stride_);
-  const double g_norm = frobenius(g, stride_);
-  if (!written) {
-    const double limit = std::numeric_limits<T>::max() / 16;
-    const double lower = frobenius(lower_.data(), lower_.size()) + rate * g_norm * x * std::max(1.0, x);
-    if (squares <= limit && g_norm <= limit && w32_norm <= limit && lower * std::max(1.0, largest_input_) <= limit) {
-      probed_ = true;
-    } else {
-      status_ = Status::diverged;
-    }
-    return;
-  }
-  probed_ = false;
-  w32_norm_ = w32_norm;
-  lower_norm_ += rate * g_norm * x;
-  ++position_;
-  if (route_ == Route::blocked) {
-    T* row = lower_.data() + item_ * stride_;
-    const auto step = static_cast<T>(rate * data_->input_squares[item_]);
-    for (Index j = 0; j < stride_; ++j) row[j] += step * g[j];
-    return;
-  }
-  const Index n_inputs = data_->n_inputs;
-  std::fill_n(h_next_.data(), stride_, T{0});
-  kernels_.update_and_forward({n_inputs, lower_.data(), stride_, data_->inputs + item_ * n_inputs,
-                               data_->inputs + schedule_.item(position_) * n_inputs, rate_, g, h_next_.data()});
-  std::swap(h_, h_next_);
+  return squares;
 }
 
+template <class T>
+bool Network<T>::survives(Team& team) {
+  const double squares = static_cast<double>(visit_all(team, false));
+  const double rate = static_cast<double>(rate_), limit = std::numeric_limits<T>::max() / 16;
+  const double x = std::sqrt(data_->input_squares[item_]);
+  // The bounds have grown with every presentation; whether this is the end is decided by the norms themselves.
+  w32_norm_ = frobenius(w32_.data(), w32_.size());
+  lower_norm_ = frobenius(lower_.data(), lower_.size());
+  const double g = frobenius(g_.data(), units_);
+  const double w32 = w32_norm_ + rate * std::sqrt(squares) * frobenius(h_.data(), units_);
+  const double lower = lower_norm_ + rate * g * x * std::max(1.0, x);
+  return squares <= limit && g <= limit && w32 <= limit && lower * std::max(1.0, largest_input_) <= limit;
+}
+
+template <class T>
+void Network<T>::learn_lower(Team& team) {
+  if (data_->inputs == nullptr) {
+    T* row = lower_.data() + item_ * stride_;
+    const auto step = static_cast<T>(static_cast<double>(rate_) * data_->input_squares[item_]);
+    for (Index j = 0; j < units_; ++j) row[j] += step * g_[j];
+    return;
+  }
+  const Index n_inputs = data_->n_inputs, parts = (n_inputs + kInputs - 1) / kInputs;
+  if (h_next_.size() == 0) h_next_ = Array<T>(parts * stride_);
+  hidden_item_ = schedule_.item(position_);
+  team.share(parts, [&](Index part, int) {
+    T* h = h_next_.data() + part * stride_;
+    std::fill_n(h, units_, T{0});
+    const Index first = part * kInputs;
+    kernels_.update_and_forward({std::min(kInputs, n_inputs - first), lower_.data() + first * stride_, stride_, units_,
+                                 data_->inputs + item_ * n_inputs + first,
+                                 data_->inputs + hidden_item_ * n_inputs + first, rate_, g_.data(), h});
+  });
+  std::copy_n(h_next_.data(), units_, h_.data());
+  for (Index part = 1; part < parts; ++part) {
+    for (Index j = 0; j < units_; ++j) h_[j] += h_next_[part * stride_ + j];
+  }
+}
+
+template <class T>
+bool Network<T>::present_freely(std::uint64_t until) {
+  // What bounds every single presentation costs more than a presentation of a toy network. Here some hundred go
+  // without; if one of them has overflowed, it shows in the weights or in the squared errors, and they are repeated
+  // with care.
+  if (!spare_) spare_.emplace();
+  take_snapshot(*spare_);
+  const Index n = static_cast<Index>(std::min<std::uint64_t>(until - position_, kUnseen));
+  coming_.resize(static_cast<std::size_t>(n));
+  schedule_.items(position_, n, coming_.data());
+  std::fill_n(squares_.data(), squares_.size(), T{0});
+  T largest = 0;
+  for (const Index item : coming_) {
+    T* row = lower_.data() + item * stride_;
+    for (Index j = 0; j < units_; ++j) rate_h_[j] = rate_ * row[j];
+    std::fill_n(g_.data(), units_, T{0});
+    for (Index segment = 0; segment < n_segments_; ++segment) {
+      RowVisit<T> visit = row_visit(segment, &item);
+      visit.h = row;
+      if (segment > 0) std::fill_n(visit.g, units_, T{0});
+      kernels_.visit(visit);
+      for (Index j = 0; segment > 0 && j < units_; ++j) g_[j] += visit.g[j];
+    }
+    const auto step = static_cast<T>(static_cast<double>(rate_) * data_->input_squares[item]);
+    for (Index j = 0; j < units_; ++j) {
+      row[j] += step * g_[j];
+      largest = std::max(largest, std::abs(g_[j]));
+    }
+  }
+  position_ += static_cast<std::uint64_t>(n);
+  w32_norm_ = frobenius(w32_.data(), w32_.size());
+  lower_norm_ = frobenius(lower_.data(), lower_.size());
+  double squares = static_cast<double>(largest);
+  for (Index segment = 0; segment < n_segments_; ++segment) {
+    squares += static_cast<double>(squares_[segment * kSquares]);
+  }
+  const double limit = std::numeric_limits<T>::max() / 16 / std::max(1.0, largest_input_);
+  if (squares <= limit && w32_norm_ <= limit && lower_norm_ <= limit) return true;
+  restore(*spare_);
+  return false;
+}
+
+template void Network<float>::present(Team&);
+template void Network<double>::present(Team&);
+template bool Network<float>::present_freely(std::uint64_t);
+template bool Network<double>::present_freely(std::uint64_t);
 template void Network<float>::hidden_of_item(Index, float*);
 template void Network<double>::hidden_of_item(Index, double*);
-template void Network<float>::open_presentation();
-template void Network<double>::open_presentation();
-template void Network<float>::pass_presentation(Index, bool);
-template void Network<double>::pass_presentation(Index, bool);
-template void Network<float>::close_presentation(bool);
-template void Network<double>::close_presentation(bool);
+template RowVisit<float> Network<float>::row_visit(Index, const Index*);
+template RowVisit<double> Network<double>::row_visit(Index, const Index*);
 
 }  // namespace pylinear

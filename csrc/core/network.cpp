@@ -1,6 +1,5 @@
 #include "core/network.hpp"
 
-#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -13,45 +12,60 @@ namespace {
 /// Presentations in the longest block: with more of them the b x b work beside each pass over W32 begins to show.
 constexpr Index kLongestBlock = 128;
 
-/// Rows in a segment, at the least, and segments at the most: each adds a reduction of its sums to a block.
-constexpr Index kSegmentRows = 504, kSegments = 32;
+/// Segments have kFewRows rows at the least while there are few of them, then kManyRows, until there are kSegments:
+/// each adds a reduction of its sums to a block, and is a task for a thread.
+constexpr Index kFewRows = 96, kFew = 8, kManyRows = 504, kSegments = 32;
+
+/// Rows of a segment come in whole tiles of six and in the fours of a visit.
+constexpr Index kRowQuantum = 12;
+
+/// A network of at most so many weights is trained some hundred presentations at a time, and only then looked at.
+constexpr Index kSmall = 16384;
+
+Index segments(Index rows) {
+  return std::max(std::clamp<Index>(rows / kFewRows, 1, kFew), std::min(rows / kManyRows, kSegments));
+}
 
 }  // namespace
 
 template <class T>
-Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Index hidden, double rate,
+Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Update update, Index hidden, double rate,
                     Schedule schedule)
     : data_(std::move(data)),
       kernels_(kernels<T>()),
       route_(route),
+      update_(update),
       hidden_(hidden),
-      stride_(round_up(hidden, kLine / static_cast<Index>(sizeof(T)))),
-      lower_rows_(route == Route::blocked ? data_->n_items : data_->n_inputs),
+      units_(round_up(hidden, kLine / static_cast<Index>(sizeof(T)))),
+      stride_(row_stride<T>(hidden)),
+      lower_rows_(data_->inputs == nullptr ? data_->n_items : data_->n_inputs),
       rate_(static_cast<T>(rate)),
       schedule_(std::move(schedule)),
       w32_(data_->n_features * stride_),
       lower_(lower_rows_ * stride_),
       h_(stride_),
-      h_next_(stride_) {
+      rate_h_(stride_) {
   if (hidden < 1) throw std::invalid_argument("a network needs at least one hidden unit");
-  if ((route == Route::fused) != (data_->inputs != nullptr)) {
-    throw std::invalid_argument("input vectors go with the fused route, and with no other");
+  if (update == Update::batch && route != Route::blocked) {
+    throw std::invalid_argument("a batch is a block: there is no fused route for it");
   }
-  // Whole tiles of six rows; a panel of W32 takes about 256 KiB, so that it stays in the second-level cache with what
-  // is multiplied with it.
-  const Index rows = data_->n_features;
-  segment_rows_ = std::max(kSegmentRows, round_up((rows + kSegments - 1) / kSegments, 24));
+  if (update == Update::online && route == Route::blocked && data_->inputs != nullptr) {
+    throw std::invalid_argument("the blocked route is for mutually orthogonal inputs");
+  }
+  // A panel of W32 takes about 256 KiB, so that it stays in the second-level cache with what is multiplied with it.
+  const Index rows = data_->n_features, n_items = data_->n_items, wanted = segments(rows);
+  segment_rows_ = round_up((rows + wanted - 1) / wanted, kRowQuantum);
   n_segments_ = (rows + segment_rows_ - 1) / segment_rows_;
-  panel_rows_ = std::clamp<Index>((Index{256} << 10) / (stride_ * static_cast<Index>(sizeof(T))) / 24 * 24, 48, 192);
-  panel_rows_ = std::min(panel_rows_, round_up(std::min(segment_rows_, rows), 6));
+  const Index panel = (Index{256} << 10) / (stride_ * static_cast<Index>(sizeof(T)));
+  panel_rows_ = std::min(std::clamp<Index>(panel / kRowQuantum * kRowQuantum, 48, 192), segment_rows_);
 
-  longest_block_ = std::min(data_->n_items, kLongestBlock);
-  carried_ = Array<T>(n_segments_ * stride_);
-  squares_ = Array<T>(n_segments_);
-  item_norms_.resize(static_cast<std::size_t>(data_->n_items));
+  longest_block_ = update == Update::batch ? n_items : std::min(n_items, kLongestBlock);
+  g_ = Array<T>(n_segments_ * stride_);
+  squares_ = Array<T>(n_segments_ * kSquares);
+  item_norms_.resize(static_cast<std::size_t>(n_items));
   for (Index i = 0; i < rows; ++i) {
-    for (Index p = 0; p < data_->n_items; ++p) {
-      const auto y = static_cast<double>(data_->outputs[i * data_->n_items + p]);
+    for (Index p = 0; p < n_items; ++p) {
+      const auto y = static_cast<double>(data_->outputs[i * n_items + p]);
       item_norms_[static_cast<std::size_t>(p)] += y * y;
     }
   }
@@ -61,49 +75,52 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Ind
     norm = std::sqrt(norm);
   }
   outputs_norm_ = std::sqrt(squares);
-  for (Index p = 0; p < data_->n_items; ++p) {
-    largest_input_ = std::max(largest_input_, std::sqrt(data_->input_squares[p]));
-  }
+  for (Index p = 0; p < n_items; ++p) largest_input_ = std::max(largest_input_, std::sqrt(data_->input_squares[p]));
   if (route != Route::blocked) return;
 
-  const Index b = longest_block_, padded = round_up(b, kernels_.lanes);
+  const Index b = longest_block_;
+  block_stride_ = row_stride<T>(b);
   block_.h = Array<T>(b * stride_);
-  block_.minus_h = Array<T>(hidden_ * padded);
   block_.rate_h = Array<T>(b * stride_);
-  block_.k = Array<T>(b * padded);
-  block_.inverse_t = Array<T>(b * b);
-  block_.inverse = Array<T>(b * padded);
+  block_.minus_h = Array<T>(hidden_ * round_up(b, kernels_.lanes));
   block_.z = Array<T>(b * stride_);
-  block_g_size_ = hidden_ * padded;
-  block_s_size_ = b * padded;
-  block_.g = Array<T>(n_segments_ * block_g_size_);
-  block_.s = Array<T>(n_segments_ * block_s_size_);
-  block_.s_left = Array<T>(b * padded);
-  block_.s_errors = Array<T>(b * padded);
-  block_.g_rows = Array<T>(b * stride_);
-  block_.mix = Array<T>(b * b);
+  block_.g = Array<T>(n_segments_ * b * stride_);
+  block_.squares.resize(static_cast<std::size_t>(n_segments_));
+  block_.next_row.resize(static_cast<std::size_t>(n_segments_));
+  if (update == Update::batch) return;
+  block_.s = Array<T>(n_segments_ * b * block_stride_);
+  for (Array<T>* matrix :
+       {&block_.minus_k, &block_.inverse, &block_.left, &block_.errors, &block_.mix_g, &block_.mix_h}) {
+    *matrix = Array<T>(b * block_stride_);
+  }
 }
 
 template <class T>
 void Network<T>::weights_changed() {
   snapshot_.reset();
-  probed_ = hidden_known_ = false;
+  block_.open = false;
+  hidden_item_ = -1;
   w32_norm_ = frobenius(w32_.data(), w32_.size());
   lower_norm_ = frobenius(lower_.data(), lower_.size());
 }
 
 template <class T>
-double Network<T>::bytes(Route route, Index n_features, Index n_items, Index n_inputs, Index hidden, int threads) {
+double Network<T>::bytes(Route route, Update update, Index n_features, Index n_items, Index n_inputs, Index hidden,
+                         int threads) {
   // In floating point, since it is asked before anyone knows that the sizes make sense.
   const auto rows = static_cast<double>(n_features), items = static_cast<double>(n_items);
-  const auto lower = static_cast<double>(route == Route::blocked ? n_items : n_inputs);
-  const double stride = static_cast<double>(hidden) + static_cast<double>(kLine) / sizeof(T);
-  const double b = std::min(items, static_cast<double>(kLongestBlock)) + static_cast<double>(kLine) / sizeof(T);
-  const double segments = std::min(static_cast<double>(kSegments), rows / static_cast<double>(kSegmentRows) + 1);
-  const double weights = (rows + lower) * stride * (route == Route::blocked ? 2 : 1);
-  const double block = route == Route::blocked ? segments * b * (stride + b) + 7 * b * (stride + b) : 0;
-  const double observed = items * 2 * stride + threads * (items + b) * (items + 192);
-  return static_cast<double>(sizeof(T)) * (weights + block + observed + segments * stride);
+  const auto lower = static_cast<double>(std::max(n_items, n_inputs));
+  const double line = static_cast<double>(kLine) / sizeof(T), stride = static_cast<double>(hidden) * 17 / 16 + line;
+  const double longest = update == Update::batch ? items : std::min(items, static_cast<double>(kLongestBlock));
+  const double b = longest * 17 / 16 + line;
+  const double most = std::max(static_cast<double>(kFew), rows / static_cast<double>(kManyRows));
+  const double shares = std::min({static_cast<double>(kSegments), most, rows / static_cast<double>(kFewRows) + 1});
+  const bool snapshot = route == Route::blocked && update == Update::online;
+  const double weights = (rows + lower) * stride * (snapshot ? 2 : 1) + (snapshot ? 0 : 2.0 * kSmall);
+  const double sums = shares * (b * stride + (update == Update::online ? b * b : 0));
+  const double block = route == Route::blocked ? sums + 6 * b * stride + (update == Update::online ? 6 * b * b : 0) : 0;
+  const double observed = 2 * (items + line) * stride + threads * (items + line) * (items + 192);
+  return static_cast<double>(sizeof(T)) * (weights + block + observed + 2 * shares * stride);
 }
 
 template <class T>
@@ -111,27 +128,37 @@ int Network<T>::useful_threads(const Record<T>& record, int threads) const {
   // A team costs tens of microseconds to start and a few to synchronise: it must have more to do than that.
   const std::uint64_t until = record.presentations.empty() ? position_ : record.presentations.back();
   const double presentations = static_cast<double>(until - std::min(until, position_));
-  const double weights = static_cast<double>(data_->n_features) * static_cast<double>(stride_);
+  const double weights = static_cast<double>(data_->n_features + (data_->inputs == nullptr ? 0 : data_->n_inputs)) *
+                         static_cast<double>(stride_);
   const double observed = record.loss == nullptr ? 0 : static_cast<double>(record.presentations.size());
   const double together = route_ == Route::blocked ? static_cast<double>(longest_block_) : 1.0;
   const double flops = weights * (6 * presentations + 2 * observed * static_cast<double>(data_->n_items));
-  if (6 * weights * together < 1e6 || flops < 1e7) return 1;
-  return static_cast<int>(std::min<Index>(threads, n_segments_));
+  if (6 * weights * together < 5e5 || flops < 1e7) return 1;
+  return static_cast<int>(std::min<Index>(std::max(1, threads), std::max(n_segments_, lower_rows_ / kManyRows)));
 }
 
 template <class T>
 Index Network<T>::residual_size() const {
-  return panel_rows_ * round_up(data_->n_items, kernels_.lanes);
+  return panel_rows_ * row_stride<T>(round_up(data_->n_items, kernels_.lanes));
 }
 
 template <class T>
-void Network<T>::restore_snapshot() {
-  if (!snapshot_) return;
-  w32_ = std::move(snapshot_->w32);
-  lower_ = std::move(snapshot_->lower);
-  w32_norm_ = snapshot_->w32_norm;
-  position_ = snapshot_->position;
-  snapshot_.reset();
+void Network<T>::take_snapshot(Snapshot& snapshot) const {
+  if (snapshot.w32.size() == 0) snapshot = {Array<T>(w32_.size()), Array<T>(lower_.size()), 0, 0, 0};
+  std::copy_n(w32_.data(), w32_.size(), snapshot.w32.data());
+  std::copy_n(lower_.data(), lower_.size(), snapshot.lower.data());
+  snapshot.w32_norm = w32_norm_;
+  snapshot.lower_norm = lower_norm_;
+  snapshot.position = position_;
+}
+
+template <class T>
+void Network<T>::restore(Snapshot& snapshot) {
+  std::swap(w32_, snapshot.w32);
+  std::swap(lower_, snapshot.lower);
+  w32_norm_ = snapshot.w32_norm;
+  lower_norm_ = snapshot.lower_norm;
+  position_ = snapshot.position;
 }
 
 template <class T>
@@ -142,78 +169,60 @@ Status Network<T>::advance(std::uint64_t until, int threads, Stop& stop) {
 
 template <class T>
 Status Network<T>::record(Record<T>& record, int threads, Stop& stop) {
-  threads = std::max(1, useful_threads(record, threads));
-  if (residuals_.size() < threads * residual_size()) residuals_ = Array<T>(threads * residual_size());
-  step_ = Step::none;
+  Team team(useful_threads(record, threads));
+  if (residuals_.size() < team.size() * residual_size()) residuals_ = Array<T>(team.size() * residual_size());
   status_ = Status::ok;
-  run_team(threads, [&](Member& member) {
-    for (; record.done < static_cast<Index>(record.presentations.size());) {
-      const auto until = record.presentations[static_cast<std::size_t>(record.done)];
-      if (!drive(member, until, stop) || status_ != Status::ok) return;
-      observe(member, record);
-    }
-  });
+  threads_ = team.size();
+  while (record.done < static_cast<Index>(record.presentations.size())) {
+    drive(team, record.presentations[static_cast<std::size_t>(record.done)], stop);
+    if (status_ != Status::ok) break;
+    if (!observe(team, record, stop)) status_ = Status::interrupted;
+  }
   return status_;
 }
 
 template <class T>
-bool Network<T>::drive(Member& member, std::uint64_t until, Stop& stop) {
-  if (!member.alone([&] {
-        reported_ = position_;
-        if (until > position_) restore_snapshot();
-        open(until, stop);
-      })) {
-    return false;
-  }
-  while (step_ != Step::none) {
-    pass(member);
-    if (!member.alone([&] {
-          close();
-          open(until, stop);
-        })) {
-      return false;
-    }
-  }
-  return true;
+void Network<T>::settle() {
+  if (!block_.open) return;
+  Team team(threads_);
+  Stop never;
+  pass_block(team, never);
 }
 
 template <class T>
-void Network<T>::open(std::uint64_t until, Stop& stop) {
-  step_ = Step::none;
-  if (status_ != Status::ok || position_ >= until) return;
-  // A stop never moves the network back behind the presentation that the caller has already seen.
+bool Network<T>::halted(int rank, Stop& stop, double work) const {
+  return rank == 0 ? stop.poll(work) : stop.decided();
+}
+
+template <class T>
+void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
+  if (update_ == Update::batch && until % static_cast<std::uint64_t>(data_->n_items) != 0) {
+    throw std::invalid_argument("a batch is an epoch: there is nothing between");
+  }
+  settle();
+  const std::uint64_t seen = position_;
+  if (until > position_ && snapshot_) {
+    restore(*snapshot_);
+    snapshot_.reset();
+  }
   const auto b = static_cast<double>(route_ == Route::blocked ? longest_block_ : 1);
-  const double work = 6 * b * static_cast<double>(w32_.size()) + b * b * (b + static_cast<double>(stride_));
-  if (stop.poll(work) && position_ >= reported_) {
-    status_ = Status::interrupted;
-    return;
-  }
-  if (probed_) {
-    step_ = Step::present;
-    return;
-  }
-  if (route_ == Route::blocked && open_block(until)) return;
-  open_presentation();
-}
-
-template <class T>
-void Network<T>::pass(Member& member) {
-  T* residual = residuals_.data() + member.rank() * residual_size();
-  const Index from = n_segments_ * member.rank() / member.size();
-  const Index to = n_segments_ * (member.rank() + 1) / member.size();
-  for (Index segment = from; segment < to; ++segment) {
-    if (step_ == Step::block) {
-      pass_block(segment, residual);
-    } else {
-      pass_presentation(segment, step_ == Step::present);
+  const double work = route_ == Route::blocked ? b * b * (b + static_cast<double>(stride_))
+                                               : 6 * static_cast<double>(w32_.size());
+  const bool small = w32_.size() + lower_.size() <= kSmall && data_->inputs == nullptr;
+  while (status_ == Status::ok && position_ < until) {
+    // A stop never moves the network back behind the presentation that the caller has already seen.
+    if (position_ >= seen && halted(0, stop, work)) {
+      status_ = Status::interrupted;
+    } else if (route_ == Route::blocked) {
+      if (open_block(team, until)) {
+        if (!pass_block(team, stop)) status_ = Status::interrupted;
+      } else if (status_ == Status::ok) {
+        present(team);
+      }
+    } else if (!small || !present_freely(until)) {
+      present(team);
     }
   }
-}
-
-template <class T>
-void Network<T>::close() {
-  if (step_ == Step::block) return close_block();
-  close_presentation(step_ == Step::present);
 }
 
 template class Network<float>;

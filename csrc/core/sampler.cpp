@@ -81,24 +81,20 @@ template <class T>
 bool sample(const Tree& tree, Key key, std::uint64_t first, Index n, T* out, int threads, Stop& stop) {
   const Index leaves = tree.n_leaves(), nodes = tree.n_nodes();
   const std::uint64_t last = first + static_cast<std::uint64_t>(n);
-  threads = static_cast<int>(std::min<Index>(threads, n / kBlockFeatures + 2));
-  std::atomic<std::uint64_t> next{first / kBlockFeatures};
+  Team team(static_cast<int>(std::min<Index>(threads, n / kBlockFeatures + 2)));
+  const std::uint64_t first_block = first / kBlockFeatures;
   std::atomic<bool> stopped{false};
-  Array<std::uint64_t> scratch(threads * nodes);
-  Array<std::uint8_t> signs(threads * leaves);
-  // Blocks are handed out one by one: which thread computes one does not matter, and a slow thread delays nobody.
-  run_team(threads, [&](Member& member) {
-    std::uint64_t* words = scratch.data() + member.rank() * nodes;
-    while (!stopped.load(std::memory_order_relaxed)) {
-      const std::uint64_t block = next.fetch_add(1);
-      const std::uint64_t begin = block * kBlockFeatures;
-      if (begin >= last) return;
-      diffuse(tree, key, block, words);
-      const std::uint64_t from = std::max(begin, first), to = std::min(begin + kBlockFeatures, last);
-      write_rows(words + nodes - leaves, leaves, from - begin, to - begin, signs.data() + member.rank() * leaves,
-                 out + static_cast<Index>(from - first) * leaves);
-      if (member.rank() == 0 && stop.poll(static_cast<double>(nodes) * 1000)) stopped.store(true);
-    }
+  Array<std::uint64_t> scratch(team.size() * nodes);
+  Array<std::uint8_t> signs(team.size() * leaves);
+  team.share(static_cast<Index>((last + kBlockFeatures - 1) / kBlockFeatures - first_block), [&](Index k, int rank) {
+    if (stopped.load(std::memory_order_relaxed)) return;
+    std::uint64_t* words = scratch.data() + rank * nodes;
+    const std::uint64_t block = first_block + static_cast<std::uint64_t>(k), begin = block * kBlockFeatures;
+    diffuse(tree, key, block, words);
+    const std::uint64_t from = std::max(begin, first), to = std::min(begin + kBlockFeatures, last);
+    write_rows(words + nodes - leaves, leaves, from - begin, to - begin, signs.data() + rank * leaves,
+               out + static_cast<Index>(from - first) * leaves);
+    if (rank == 0 && stop.poll(static_cast<double>(nodes) * 1000)) stopped.store(true);
   });
   return !stopped.load();
 }

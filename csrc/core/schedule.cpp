@@ -58,6 +58,25 @@ Index Schedule::item(std::uint64_t presentation) {
   return given_[presentation % given_.size()];
 }
 
+void Schedule::items(std::uint64_t start, Index n, Index* out) {
+  const auto period = static_cast<std::uint64_t>(n_items_);
+  std::uint64_t place = start % period, epoch = start / period;
+  for (Index i = 0; i < n; ++i) {
+    if (order_ == Order::cyclic) {
+      out[i] = static_cast<Index>(place);
+    } else if (order_ == Order::reshuffled) {
+      if (epoch_ != epoch) shuffle(epoch);
+      out[i] = permutation_[place];
+    } else {
+      out[i] = item(start + static_cast<std::uint64_t>(i));
+    }
+    if (++place == period) {
+      place = 0;
+      ++epoch;
+    }
+  }
+}
+
 void Schedule::block(std::uint64_t start, Index limit, std::vector<Index>& items) {
   items.clear();
   ++stamp_;

@@ -17,6 +17,8 @@ class Schedule {
   Schedule(Order order, Index n_items, Key key, std::vector<Index> given = {});
 
   Index item(std::uint64_t presentation);
+  /// Those of `n` presentations from `start` on.
+  void items(std::uint64_t start, Index n, Index* out);
   /// The presentations from `start` on that form one block: distinct items, at most `limit` of them.
   void block(std::uint64_t start, Index limit, std::vector<Index>& items);
 

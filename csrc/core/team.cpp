@@ -1,48 +1,127 @@
 #include "core/team.hpp"
 
-#include <thread>
-#include <vector>
+#include <algorithm>
+#include <system_error>
 
 namespace pylinear {
 
 bool Stop::poll(double work) {
-  if (stopped_ || (flag_ != nullptr && flag_->load(std::memory_order_relaxed))) return stopped_ = true;
+  if (decided()) return true;
+  bool stop = flag_ != nullptr && flag_->load(std::memory_order_relaxed);
   // Reading the clock costs as much as several presentations of a toy network, so it waits for work worth timing.
   work_ += work;
-  if (ask_ == nullptr || work_ < 1e5) return false;
-  work_ = 0;
-  const auto now = std::chrono::steady_clock::now();
-  if (now - last_ < std::chrono::milliseconds(5)) return false;
-  last_ = now;
-  return stopped_ = ask_();
+  if (!stop && ask_ != nullptr && work_ >= 1e5) {
+    work_ = 0;
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_ >= std::chrono::milliseconds(5)) {
+      last_ = now;
+      stop = ask_();
+    }
+  }
+  if (stop) stopped_.store(true, std::memory_order_relaxed);
+  return stop;
 }
 
-void run_team(int threads, const std::function<void(Member&)>& body) {
-  Member::Shared shared(threads);
-  std::vector<std::thread> others;
-  // The barrier counts on every thread, so none may enter the body until all of them exist.
-  std::atomic<int> go{0};
-  const auto wait_and_run = [&](int rank) {
-    go.wait(0);
-    if (go.load() < 0) return;
-    Member member(rank, threads, &shared);
-    body(member);
-  };
-  others.reserve(static_cast<std::size_t>(threads));
-  try {
-    for (int rank = 1; rank < threads; ++rank) others.emplace_back(wait_and_run, rank);
-  } catch (...) {
-    // No more threads, or no memory for them: the caller does the work alone.
-    go.store(-1);
-    go.notify_all();
-    for (auto& thread : others) thread.join();
-    return run_team(1, body);
+namespace {
+
+// The tasks of one range that are left: the round that they belong to, the next one, and the one after the last. A
+// ticket is changed only as a whole, so a thread that comes late can take nothing but a task that is still to be done.
+constexpr int kTaskBits = 18;
+constexpr Index kMostTasks = (Index{1} << kTaskBits) - 1;
+
+std::uint64_t ticket_of(std::uint32_t round, Index next, Index end) {
+  return std::uint64_t{round} << (2 * kTaskBits) | static_cast<std::uint64_t>(next) << kTaskBits |
+         static_cast<std::uint64_t>(end);
+}
+
+/// Pauses before a waiting thread goes to sleep: some ten microseconds, which is less than it takes to wake it.
+constexpr int kPauses = 200;
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+#endif
+}
+
+/// Returns when `value` is no longer `old`.
+template <class T>
+void wait_while(const std::atomic<T>& value, T old) {
+  for (int i = 0; i < kPauses; ++i) {
+    if (value.load(std::memory_order_acquire) != old) return;
+    pause();
   }
-  go.store(1);
-  go.notify_all();
-  wait_and_run(0);
-  for (auto& thread : others) thread.join();
-  if (shared.error) std::rethrow_exception(shared.error);
+  value.wait(old, std::memory_order_acquire);
+}
+
+}  // namespace
+
+Team::Team(int threads) : tickets_(static_cast<std::size_t>(threads)) {
+  workers_.reserve(static_cast<std::size_t>(threads));
+  try {
+    for (int rank = 1; rank < threads; ++rank) workers_.emplace_back([this, rank] { wait_for_rounds(rank); });
+  } catch (const std::system_error&) {
+    // No more threads: those that there are do the work.
+  }
+}
+
+Team::~Team() {
+  ended_.store(true, std::memory_order_relaxed);
+  round_.fetch_add(1, std::memory_order_release);
+  round_.notify_all();
+  for (auto& worker : workers_) worker.join();
+}
+
+void Team::wait_for_rounds(int rank) {
+  for (std::uint32_t seen = 0;;) {
+    wait_while(round_, seen);
+    seen = round_.load(std::memory_order_acquire);
+    if (ended_.load(std::memory_order_relaxed)) return;
+    work(rank);
+  }
+}
+
+void Team::run(Index n, Body body, void* argument) {
+  for (Index first = 0; first < n; first += kMostTasks) {
+    const Index count = std::min(n - first, kMostTasks);
+    const auto round = round_.load(std::memory_order_relaxed) + 1;
+    body_.store(body, std::memory_order_relaxed);
+    argument_.store(argument, std::memory_order_relaxed);
+    first_.store(first, std::memory_order_relaxed);
+    left_.store(count, std::memory_order_relaxed);
+    const Index threads = size();
+    for (Index rank = 0; rank < threads; ++rank) {
+      tickets_[static_cast<std::size_t>(rank)].value.store(
+          ticket_of(round, count * rank / threads, count * (rank + 1) / threads), std::memory_order_release);
+    }
+    round_.store(round, std::memory_order_release);
+    round_.notify_all();
+    work(0);
+    for (Index left; (left = left_.load(std::memory_order_acquire)) != 0;) wait_while(left_, left);
+  }
+}
+
+void Team::work(int rank) {
+  const int threads = size();
+  for (int k = 0; k < threads; ++k) {
+    std::atomic<std::uint64_t>& ticket = tickets_[static_cast<std::size_t>((rank + k) % threads)].value;
+    std::uint64_t seen = ticket.load(std::memory_order_acquire);
+    for (;;) {
+      const Index next = static_cast<Index>(seen >> kTaskBits) & kMostTasks;
+      if (next >= static_cast<Index>(seen & kMostTasks)) break;
+      // What is read here belongs to the task if the exchange succeeds: until it is done, no other round can begin.
+      const Body body = body_.load(std::memory_order_relaxed);
+      void* argument = argument_.load(std::memory_order_relaxed);
+      const Index first = first_.load(std::memory_order_relaxed);
+      if (!ticket.compare_exchange_weak(seen, seen + (std::uint64_t{1} << kTaskBits), std::memory_order_acq_rel)) {
+        continue;
+      }
+      body(argument, first + next, rank);
+      if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_one();
+      seen = ticket.load(std::memory_order_acquire);
+    }
+  }
 }
 
 }  // namespace pylinear

@@ -1,10 +1,14 @@
 #pragma once
 
 #include <atomic>
-#include <barrier>
 #include <chrono>
-#include <exception>
+#include <cstdint>
 #include <functional>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "kernels/index.hpp"
 
 namespace pylinear {
 
@@ -16,53 +20,64 @@ class Stop {
       : flag_(flag), ask_(std::move(ask)) {}
   /// Whether to stop now, asked by the calling thread after every `work` operations or so.
   bool poll(double work);
+  /// Whether it has been decided to stop; any thread may ask.
+  bool decided() const { return stopped_.load(std::memory_order_relaxed); }
 
  private:
   const std::atomic<bool>* flag_;
   std::function<bool()> ask_;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_{false};
   double work_ = 0;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-class Member;
-
-/// Runs body on `threads` threads, the caller being member 0, and joins them before it returns. The first exception
-/// thrown inside `Member::alone` is thrown again here.
-void run_team(int threads, const std::function<void(Member&)>& body);
-
-/// What one thread of a team knows of the others.
-class Member {
+/// The calling thread and some others that share its work, from construction to destruction.
+///
+/// Work comes as numbered tasks. Each thread begins with a range of its own, so that it meets the same data in every
+/// round, and then takes what the others have left: a thread that the system has put to sleep delays a round by the
+/// task it holds and by nothing else. Between rounds the others spin for some microseconds, then sleep.
+class Team {
  public:
-  int rank() const { return rank_; }
-  int size() const { return size_; }
-  /// Waits for all, lets member 0 run f, waits again. False once f has thrown: leave the body.
+  /// Starts threads - 1 threads, or as many as there are.
+  explicit Team(int threads);
+  ~Team();
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Runs f(task, rank) for tasks 0 .. n - 1, each on the thread `rank`, the caller being rank 0, and returns when all
+  /// are done. f must not throw.
   template <class F>
-  bool alone(F&& f) {
-    if (size_ > 1) shared_->barrier.arrive_and_wait();
-    if (rank_ == 0) {
-      try {
-        f();
-      } catch (...) {
-        shared_->error = std::current_exception();
-      }
+  void share(Index n, F&& f) {
+    if (workers_.empty() || n == 1) {
+      for (Index task = 0; task < n; ++task) f(task, 0);
+      return;
     }
-    if (size_ > 1) shared_->barrier.arrive_and_wait();
-    return shared_->error == nullptr;
+    const auto call = [](void* body, Index task, int rank) {
+      (*static_cast<std::remove_reference_t<F>*>(body))(task, rank);
+    };
+    run(n, call, const_cast<void*>(static_cast<const void*>(&f)));
   }
 
  private:
-  friend void run_team(int threads, const std::function<void(Member&)>& body);
-  struct Shared {
-    explicit Shared(int threads) : barrier(threads) {}
-    std::barrier<> barrier;
-    std::exception_ptr error;
+  using Body = void (*)(void*, Index, int);
+  struct alignas(kLine) Ticket {
+    std::atomic<std::uint64_t> value{0};
   };
-  Member(int rank, int size, Shared* shared) : rank_(rank), size_(size), shared_(shared) {}
 
-  int rank_;
-  int size_;
-  Shared* shared_;
+  void run(Index n, Body body, void* argument);
+  void work(int rank);
+  void wait_for_rounds(int rank);
+
+  std::vector<std::thread> workers_;
+  std::vector<Ticket> tickets_;
+  std::atomic<Body> body_{nullptr};
+  std::atomic<void*> argument_{nullptr};
+  std::atomic<Index> first_{0};
+  alignas(kLine) std::atomic<std::uint32_t> round_{0};
+  alignas(kLine) std::atomic<Index> left_{0};
+  std::atomic<bool> ended_{false};
 };
 
 }  // namespace pylinear

@@ -4,18 +4,25 @@
 
 namespace pylinear {
 
-/// One presentation's visit to some rows of W32: delta_i = y_i - W32_i h, g += delta_i W32_i and, when written,
-/// W32_i += rate delta_i h, with both sums from the old row: equations (3) and (4) of Saxe et al. (2013).
+/// The visit of a block of b presentations to some rows of W32. With the hidden representations h_c, for each row w:
+/// r_c = y_c - w h_c, then g_c += r_c w, s_cd += r_c r_d and w += sum_c r_c z_c, all from the old row. For b = 1 and
+/// z = rate h these are equations (3) and (4) of Saxe et al. (2013); for more, see core/blocked.cpp.
 template <class T>
-struct RowPass {
+struct RowVisit {
+  static constexpr Index kMost = 4;  // presentations
+  Index b;
   Index rows;
-  T* w32;        // rows x stride, row i belongs to feature i
-  Index stride;  // a multiple of the lanes; columns past the hidden units hold zeros and stay so
-  const T* y;    // y[i * y_stride]: what feature i should be for the item shown
+  T* w32;  // rows x stride: row i belongs to feature i
+  Index stride;
+  Index units;  // hidden units, padded to whole registers with columns that hold zeros and stay so
+  const T* y;   // y[i * y_stride + items[c]]: what feature i should be for item c
   Index y_stride;
-  const T* h;  // stride entries: the hidden representation of the item
-  T rate;
-  T* g;  // stride entries, added to: the error carried back to the hidden units
+  const Index* items;
+  const T* h;  // b rows of h_stride, as are z and g
+  const T* z;
+  T* g;
+  Index h_stride;
+  T* s;  // kMost x kMost, row by row
 };
 
 /// The update of W21 after a presentation and the hidden representation of the next, in one visit:
@@ -25,6 +32,7 @@ struct InputPass {
   Index n_inputs;
   T* w21t;  // n_inputs x stride, the transpose of W21
   Index stride;
+  Index units;
   const T* x;
   const T* x_next;
   T rate;
@@ -39,13 +47,15 @@ struct Kernels {
   Index lanes;  // numbers in a vector register
   Index width;  // columns of the widest panel
 
-  /// C[i * c_row + c] += sum_k A[i * a_row + k * a_col] * B[k * width + c] for i < m, k < depth, c < width. `width` is
-  /// a multiple of the lanes, at most Kernels::width. The terms are added to C one by one in the order of k.
-  void (*product)(Index m, Index depth, Index width, const T* a, Index a_row, Index a_col, const T* b, T* c,
-                  Index c_row) noexcept;
-  /// Both return sum_i delta_i^2; `probe` leaves W32 as it is.
-  T (*present)(const RowPass<T>&) noexcept;
-  T (*probe)(const RowPass<T>&) noexcept;
+  /// C[i * c_row + c] += sum_k A[i * a_row + k * a_col] * B[k * b_row + c] for i < m, k < depth, c < width, and any
+  /// width that is a multiple of the lanes. The terms are added to C one by one in the order of k.
+  void (*product)(Index m, Index depth, Index width, const T* a, Index a_row, Index a_col, const T* b, Index b_row,
+                  T* c, Index c_row) noexcept;
+  /// r[i * r_stride + c] -= w_i h_c for the rows w_i of `visit` and c < visit.b; only what concerns them is read.
+  void (*errors)(const RowVisit<T>& visit, T* r, Index r_stride) noexcept;
+  void (*visit)(const RowVisit<T>&) noexcept;
+  /// The same without a change to W32.
+  void (*probe)(const RowVisit<T>&) noexcept;
   void (*update_and_forward)(const InputPass<T>&) noexcept;
   /// The second half of it alone, to the same bits; x, rate and g are not read.
   void (*forward)(const InputPass<T>&) noexcept;
@@ -63,12 +73,5 @@ const Kernels<T>& kernels_avx2();
 template <class T>
 const Kernels<T>& kernels_avx512();
 #endif
-
-/// The width of panel q of `columns` columns, padded to whole registers; panels 0 .. q - 1 are of full width.
-template <class T>
-Index panel_width(const Kernels<T>& k, Index columns, Index q) {
-  const Index left = columns - q * k.width;
-  return left >= k.width ? k.width : round_up(left, k.lanes);
-}
 
 }  // namespace pylinear

@@ -4,8 +4,12 @@
 //   PYLINEAR_BYTES        bytes of a vector register
 //   PYLINEAR_TILE_ROWS    rows of the widest register tile
 //   PYLINEAR_TILE_VECTORS vectors in a row of the widest register tile
+//   PYLINEAR_VISIT_ROWS   rows that a visit of single rows takes at once
 // Everything but the accessor lives in an unnamed namespace: inline functions compiled with different flags would
 // otherwise be merged by the linker, and a machine without AVX-512 could be handed the AVX-512 copy.
+
+#include <cstdint>
+#include <type_traits>
 
 #include "kernels/kernels.hpp"
 
@@ -17,10 +21,12 @@ struct Simd;
 template <>
 struct Simd<double> {
   typedef double type __attribute__((vector_size(PYLINEAR_BYTES), aligned(8), may_alias));
+  typedef double four __attribute__((vector_size(32), aligned(8), may_alias));
 };
 template <>
 struct Simd<float> {
   typedef float type __attribute__((vector_size(PYLINEAR_BYTES), aligned(4), may_alias));
+  typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 };
 template <class T>
 using Vec = typename Simd<T>::type;
@@ -37,16 +43,59 @@ const Vec<T>& at(const T* p) {
 }
 
 template <class T>
-T sum(Vec<T> v) {
-  T total = 0;
-  for (Index l = 0; l < kLanes<T>; ++l) total += v[l];
-  return total;
+struct Whole;
+template <>
+struct Whole<double> {
+  typedef std::int64_t type __attribute__((vector_size(PYLINEAR_BYTES)));
+};
+template <>
+struct Whole<float> {
+  typedef std::int32_t type __attribute__((vector_size(PYLINEAR_BYTES)));
+};
+
+// Which lanes of two vectors a step of `sums` puts side by side: for groups of 2 M lanes, the lower M (or the upper) of
+// one, then those of the other.
+template <class T, Index M, bool Upper>
+typename Whole<T>::type mask() {
+  typename Whole<T>::type lanes{};
+  for (Index i = 0; i < kLanes<T>; ++i) {
+    const Index group = i / (2 * M) * (2 * M), place = i % (2 * M);
+    lanes[i] = static_cast<std::remove_reference_t<decltype(lanes[i])>>(group + (Upper ? M : 0) +
+                                                                        (place < M ? place : kLanes<T> + place - M));
+  }
+  return lanes;
+}
+
+// The sums over the lanes of N vectors, at most as many as there are lanes, in lanes 0 .. N - 1 of one.
+template <class T, int N, Index M = 1>
+[[gnu::always_inline]] inline Vec<T> sums(const Vec<T>* v) {
+  if constexpr (M == kLanes<T>) {
+    return v[0];
+  } else {
+    constexpr int kHalf = (N + 1) / 2;
+    Vec<T> folded[kHalf];
+#pragma GCC unroll 16
+    for (int i = 0; i < kHalf; ++i) {
+      const Vec<T> one = v[2 * i], other = v[2 * i + 1 < N ? 2 * i + 1 : 2 * i];
+      folded[i] =
+          __builtin_shuffle(one, other, mask<T, M, false>()) + __builtin_shuffle(one, other, mask<T, M, true>());
+    }
+    return sums<T, kHalf, 2 * M>(folded);
+  }
+}
+
+// The same for any number of vectors; `out` has room for whole vectors.
+template <class T, int N>
+[[gnu::always_inline]] inline void store_sums(const Vec<T>* v, T* out) {
+  constexpr int kFirst = N < kLanes<T> ? N : static_cast<int>(kLanes<T>);
+  at(out) = sums<T, kFirst>(v);
+  if constexpr (kFirst < N) store_sums<T, N - kFirst>(v + kFirst, out + kFirst);
 }
 
 // C[R x V vectors] += A[R x depth] B[depth x V vectors], with C in registers throughout.
 template <class T, int R, int V>
-void tile(Index depth, const T* __restrict a, Index a_row, Index a_col, const T* __restrict b, T* __restrict c,
-          Index c_row) noexcept {
+void tile(Index depth, const T* __restrict a, Index a_row, Index a_col, const T* __restrict b, Index b_row,
+          T* __restrict c, Index c_row) noexcept {
   constexpr Index L = kLanes<T>;
   Vec<T> acc[R][V];
 #pragma GCC unroll 16
@@ -57,7 +106,7 @@ void tile(Index depth, const T* __restrict a, Index a_row, Index a_col, const T*
   for (Index k = 0; k < depth; ++k) {
     Vec<T> row[V];
 #pragma GCC unroll 16
-    for (int v = 0; v < V; ++v) row[v] = at(b + (k * V + v) * L);
+    for (int v = 0; v < V; ++v) row[v] = at(b + k * b_row + v * L);
 #pragma GCC unroll 16
     for (int i = 0; i < R; ++i) {
       const T scale = a[i * a_row + k * a_col];
@@ -73,92 +122,186 @@ void tile(Index depth, const T* __restrict a, Index a_row, Index a_col, const T*
 }
 
 template <class T, int V>
-void product_of_width(Index m, Index depth, const T* a, Index a_row, Index a_col, const T* b, T* c,
-                      Index c_row) noexcept {
+void columns(Index m, Index depth, const T* a, Index a_row, Index a_col, const T* b, Index b_row, T* c,
+             Index c_row) noexcept {
   constexpr int R = PYLINEAR_TILE_ROWS;
   static_assert(R == 6, "the rest below covers tiles of six rows");
   Index i = 0;
-  for (; i + R <= m; i += R) tile<T, R, V>(depth, a + i * a_row, a_row, a_col, b, c + i * c_row, c_row);
+  for (; i + R <= m; i += R) tile<T, R, V>(depth, a + i * a_row, a_row, a_col, b, b_row, c + i * c_row, c_row);
   const T* rest = a + i * a_row;
   T* c_rest = c + i * c_row;
   switch (m - i) {
     case 5:
-      return tile<T, 5, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+      return tile<T, 5, V>(depth, rest, a_row, a_col, b, b_row, c_rest, c_row);
     case 4:
-      return tile<T, 4, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+      return tile<T, 4, V>(depth, rest, a_row, a_col, b, b_row, c_rest, c_row);
     case 3:
-      return tile<T, 3, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+      return tile<T, 3, V>(depth, rest, a_row, a_col, b, b_row, c_rest, c_row);
     case 2:
-      return tile<T, 2, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+      return tile<T, 2, V>(depth, rest, a_row, a_col, b, b_row, c_rest, c_row);
     case 1:
-      return tile<T, 1, V>(depth, rest, a_row, a_col, b, c_rest, c_row);
+      return tile<T, 1, V>(depth, rest, a_row, a_col, b, b_row, c_rest, c_row);
     default:
       return;
   }
 }
 
 template <class T>
-void product(Index m, Index depth, Index width, const T* a, Index a_row, Index a_col, const T* b, T* c,
+void product(Index m, Index depth, Index width, const T* a, Index a_row, Index a_col, const T* b, Index b_row, T* c,
              Index c_row) noexcept {
-  static_assert(PYLINEAR_TILE_VECTORS <= 4);
-  switch (width / kLanes<T>) {
-    case 1:
-      return product_of_width<T, 1>(m, depth, a, a_row, a_col, b, c, c_row);
-#if PYLINEAR_TILE_VECTORS >= 2
-    case 2:
-      return product_of_width<T, 2>(m, depth, a, a_row, a_col, b, c, c_row);
-#endif
-#if PYLINEAR_TILE_VECTORS >= 4
-    case 3:
-      return product_of_width<T, 3>(m, depth, a, a_row, a_col, b, c, c_row);
-    case 4:
-      return product_of_width<T, 4>(m, depth, a, a_row, a_col, b, c, c_row);
-#endif
-    default:
-      return;
+  constexpr Index L = kLanes<T>;
+  constexpr int V = PYLINEAR_TILE_VECTORS;
+  static_assert(V == 2 || V == 4);
+  for (; width >= V * L; width -= V * L, b += V * L, c += V * L) {
+    columns<T, V>(m, depth, a, a_row, a_col, b, b_row, c, c_row);
+  }
+  if constexpr (V == 4) {
+    if (width == 3 * L) return columns<T, 3>(m, depth, a, a_row, a_col, b, b_row, c, c_row);
+    if (width == 2 * L) return columns<T, 2>(m, depth, a, a_row, a_col, b, b_row, c, c_row);
+  }
+  if (width == L) columns<T, 1>(m, depth, a, a_row, a_col, b, b_row, c, c_row);
+}
+
+// d[i * B + c] = w_i h_c for R rows from w on.
+template <class T, int B, int R>
+[[gnu::always_inline]] inline void dots(const T* __restrict w, Index stride, Index units, const T* __restrict h,
+                                        Index h_stride, T* d) noexcept {
+  constexpr Index L = kLanes<T>;
+  Vec<T> acc[R * B];
+#pragma GCC unroll 16
+  for (int n = 0; n < R * B; ++n) acc[n] = Vec<T>{};
+  for (Index j = 0; j < units; j += L) {
+    Vec<T> hidden[B];
+#pragma GCC unroll 16
+    for (int c = 0; c < B; ++c) hidden[c] = at(h + c * h_stride + j);
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      const Vec<T> row = at(w + i * stride + j);
+#pragma GCC unroll 16
+      for (int c = 0; c < B; ++c) acc[i * B + c] += row * hidden[c];
+    }
+  }
+  store_sums<T, R * B>(acc, d);
+}
+
+// Room for the sums of R rows and B presentations, stored as whole vectors.
+template <class T, int B, int R>
+constexpr Index kSums = (R * B + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+
+template <class T>
+using Four = typename Simd<T>::four;
+
+// R rows at once: first their errors, then, while the rows are in the nearest cache, the sums and the update.
+// y[i * B + c] is what they should be.
+template <class T, int B, int R, bool Write>
+[[gnu::always_inline]] inline void visit_rows(const RowVisit<T>& p, Index first, const T* y, Four<T> (&s)[B]) noexcept {
+  constexpr Index L = kLanes<T>;
+  const Index stride = p.stride, units = p.units, h_stride = p.h_stride;
+  T* __restrict w = p.w32 + first * stride;
+  T* __restrict g = p.g;
+  const T* __restrict z = p.z;
+  alignas(kLine) T r[kSums<T, B, R> + 4];
+  dots<T, B, R>(w, stride, units, p.h, h_stride, r);
+#pragma GCC unroll 16
+  for (int n = 0; n < R * B; n += L) at(r + n) = at(y + n) - at(r + n);
+  // From here on read number by number: left to itself, the compiler takes the vectors apart with shuffles, of which a
+  // core does one a cycle, where it does two loads.
+  asm volatile("" : "+m"(r));
+#pragma GCC unroll 16
+  for (int i = 0; i < R; ++i) {
+#pragma GCC unroll 16
+    for (int c = 0; c < B; ++c) s[c] += r[i * B + c] * *reinterpret_cast<const Four<T>*>(r + i * B);
+  }
+  for (Index j = 0; j < units; j += L) {
+    Vec<T> carried[B], step[B];
+#pragma GCC unroll 16
+    for (int c = 0; c < B; ++c) {
+      carried[c] = at(g + c * h_stride + j);
+      if constexpr (Write) step[c] = at(z + c * h_stride + j);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < R; ++i) {
+      const Vec<T> old = at(w + i * stride + j);
+      Vec<T> fresh = old;
+#pragma GCC unroll 16
+      for (int c = 0; c < B; ++c) {
+        carried[c] += r[i * B + c] * old;
+        if constexpr (Write) fresh += r[i * B + c] * step[c];
+      }
+      if constexpr (Write) at(w + i * stride + j) = fresh;
+    }
+#pragma GCC unroll 16
+    for (int c = 0; c < B; ++c) at(g + c * h_stride + j) = carried[c];
   }
 }
 
-// R rows at once: first their errors, then, while they are in the nearest cache, the sums and the update.
-template <class T, int R, bool Write>
-T row_group(const RowPass<T>& p, Index first) noexcept {
-  constexpr Index L = kLanes<T>;
-  T* __restrict w = p.w32 + first * p.stride;
-  T* __restrict g = p.g;
-  const T* __restrict h = p.h;
-  Vec<T> acc[R] = {};
-  for (Index j = 0; j < p.stride; j += L) {
-#pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) acc[i] += at(w + i * p.stride + j) * at(h + j);
-  }
-  T delta[R], step[R], squares = 0;
-#pragma GCC unroll 16
-  for (int i = 0; i < R; ++i) {
-    delta[i] = p.y[(first + i) * p.y_stride] - sum<T>(acc[i]);
-    step[i] = p.rate * delta[i];
-    squares += delta[i] * delta[i];
-  }
-  for (Index j = 0; j < p.stride; j += L) {
-    Vec<T> carried = at(g + j);
-    const Vec<T> hidden = at(h + j);
-#pragma GCC unroll 16
-    for (int i = 0; i < R; ++i) {
-      const Vec<T> old = at(w + i * p.stride + j);
-      carried += delta[i] * old;
-      if constexpr (Write) at(w + i * p.stride + j) = old + step[i] * hidden;
+template <class T, int B, bool Write>
+void visit_of(const RowVisit<T>& visit) noexcept {
+  constexpr int R = PYLINEAR_VISIT_ROWS;
+  constexpr Index kChunk = 64;
+  const RowVisit<T> p = visit;
+  Four<T> s[B] = {};
+  // What is wanted of some rows, side by side: a vector read from numbers just written one by one would wait for them.
+  alignas(kLine) T y[kChunk * B + kSums<T, B, R>];
+  const T* wanted[B];
+  for (int c = 0; c < B; ++c) wanted[c] = p.y + p.items[c];
+  for (Index chunk = 0; chunk < p.rows; chunk += kChunk) {
+    const Index end = chunk + kChunk < p.rows ? chunk + kChunk : p.rows;
+    for (Index i = chunk; i < end; ++i) {
+      for (int c = 0; c < B; ++c) y[(i - chunk) * B + c] = wanted[c][i * p.y_stride];
     }
-    at(g + j) = carried;
+    Index i = chunk;
+    for (; i + R <= end; i += R) visit_rows<T, B, R, Write>(p, i, y + (i - chunk) * B, s);
+    for (; i < end; ++i) visit_rows<T, B, 1, Write>(p, i, y + (i - chunk) * B, s);
   }
-  return squares;
+  for (int c = 0; c < B; ++c) {
+    for (int e = 0; e < B; ++e) visit.s[c * RowVisit<T>::kMost + e] += s[c][e];
+  }
 }
 
 template <class T, bool Write>
-T row_pass(const RowPass<T>& p) noexcept {
-  T squares = 0;
+void visit(const RowVisit<T>& p) noexcept {
+  switch (p.b) {
+    case 1:
+      return visit_of<T, 1, Write>(p);
+    case 2:
+      return visit_of<T, 2, Write>(p);
+    case 3:
+      return visit_of<T, 3, Write>(p);
+    default:
+      return visit_of<T, 4, Write>(p);
+  }
+}
+
+template <class T, int B, int R>
+[[gnu::always_inline]] inline void subtract_dots(const RowVisit<T>& p, Index first, T* r, Index r_stride) noexcept {
+  alignas(kLine) T d[kSums<T, B, R>];
+  dots<T, B, R>(p.w32 + first * p.stride, p.stride, p.units, p.h, p.h_stride, d);
+  for (int i = 0; i < R; ++i) {
+    for (int c = 0; c < B; ++c) r[(first + i) * r_stride + c] -= d[i * B + c];
+  }
+}
+
+template <class T, int B>
+void errors_of(const RowVisit<T>& p, T* r, Index r_stride) noexcept {
+  constexpr int R = PYLINEAR_VISIT_ROWS;
   Index i = 0;
-  for (; i + 4 <= p.rows; i += 4) squares += row_group<T, 4, Write>(p, i);
-  for (; i < p.rows; ++i) squares += row_group<T, 1, Write>(p, i);
-  return squares;
+  for (; i + R <= p.rows; i += R) subtract_dots<T, B, R>(p, i, r, r_stride);
+  for (; i < p.rows; ++i) subtract_dots<T, B, 1>(p, i, r, r_stride);
+}
+
+template <class T>
+void errors(const RowVisit<T>& p, T* r, Index r_stride) noexcept {
+  switch (p.b) {
+    case 1:
+      return errors_of<T, 1>(p, r, r_stride);
+    case 2:
+      return errors_of<T, 2>(p, r, r_stride);
+    case 3:
+      return errors_of<T, 3>(p, r, r_stride);
+    default:
+      return errors_of<T, 4>(p, r, r_stride);
+  }
 }
 
 template <class T, bool Update>
@@ -171,7 +314,7 @@ void input_pass(const InputPass<T>& p) noexcept {
     const T step = Update ? p.rate * p.x[n] : 0, next = p.x_next[n];
     // Most input units of a localist or sparse coding are silent.
     if (step == 0 && next == 0) continue;
-    for (Index j = 0; j < p.stride; j += L) {
+    for (Index j = 0; j < p.units; j += L) {
       Vec<T> row = at(w + j);
       if constexpr (Update) {
         row += step * at(g + j);
@@ -183,9 +326,9 @@ void input_pass(const InputPass<T>& p) noexcept {
 }
 
 template <class T>
-constexpr Kernels<T> kTable{PYLINEAR_NAME,       kLanes<T>,           PYLINEAR_TILE_VECTORS * kLanes<T>,
-                            product<T>,          row_pass<T, true>,   row_pass<T, false>,
-                            input_pass<T, true>, input_pass<T, false>};
+constexpr Kernels<T> kTable{PYLINEAR_NAME,   kLanes<T>,           PYLINEAR_TILE_VECTORS * kLanes<T>,
+                            product<T>,      errors<T>,           visit<T, true>,
+                            visit<T, false>, input_pass<T, true>, input_pass<T, false>};
 
 }  // namespace
 

@@ -1,4 +1,6 @@
+#include <cmath>
 #include <cstdio>
+#include <thread>
 
 #include "check.hpp"
 #include "core/network.hpp"
@@ -14,6 +16,7 @@ double noise(std::uint32_t i, std::uint32_t stream) {
 
 struct Problem {
   Index n_features, hidden, n_items;
+  bool correlated = false;
   std::vector<double> y, x, w21, w32;
 
   Problem(Index n3, Index n2, Index p) : n_features(n3), hidden(n2), n_items(p) {
@@ -23,8 +26,9 @@ struct Problem {
     for (Index i = 0; i < p * p; ++i) x.push_back(i % (p + 1) == 0 ? 1.0 : 0.0);
   }
 
-  /// Inputs that overlap: for the fused route only.
+  /// Inputs that overlap: not for the blocked route.
   void correlate() {
+    correlated = true;
     for (std::size_t i = 0; i < x.size(); ++i) x[i] += 0.3 * noise(static_cast<std::uint32_t>(i), 4);
   }
 
@@ -67,11 +71,23 @@ struct Problem {
     }
   }
 
+  /// All items at once, from the old weights.
+  void batch(double rate) {
+    const Problem old = *this;
+    for (Index p = 0; p < n_items; ++p) {
+      Problem one = old;
+      one.present(p, rate);
+      for (std::size_t i = 0; i < w21.size(); ++i) w21[i] += one.w21[i] - old.w21[i];
+      for (std::size_t i = 0; i < w32.size(); ++i) w32[i] += one.w32[i] - old.w32[i];
+    }
+  }
+
   static std::size_t at(Index i) { return static_cast<std::size_t>(i); }
 };
 
 template <class T>
-Network<T> make_network(const Problem& problem, Route route, double rate, Schedule schedule) {
+Network<T> make_network(const Problem& problem, Route route, double rate, Schedule schedule,
+                        Update update = Update::online) {
   struct Arrays {
     std::vector<T> y, x, u;
     std::vector<double> squares, coefficients;
@@ -82,11 +98,11 @@ Network<T> make_network(const Problem& problem, Route route, double rate, Schedu
   arrays->u.assign(static_cast<std::size_t>(problem.n_features), T{1});
   arrays->squares.assign(static_cast<std::size_t>(problem.n_items), 1.0);
   arrays->coefficients.assign(static_cast<std::size_t>(problem.n_items), 1.0);
-  const T* x = route == Route::fused ? arrays->x.data() : nullptr;
+  const T* x = problem.correlated ? arrays->x.data() : nullptr;
   auto data = std::make_shared<const TrainingSet<T>>(
       TrainingSet<T>{problem.n_items, problem.n_items, problem.n_features, 1, arrays->y.data(), x,
                      arrays->squares.data(), arrays->u.data(), arrays->coefficients.data(), arrays});
-  Network<T> network(data, route, problem.hidden, rate, std::move(schedule));
+  Network<T> network(data, route, update, problem.hidden, rate, std::move(schedule));
   for (Index j = 0; j < problem.hidden; ++j) {
     for (Index p = 0; p < problem.n_items; ++p) {
       network.lower()[p * network.stride() + j] = static_cast<T>(problem.w21[Problem::at(p * problem.hidden + j)]);
@@ -134,6 +150,20 @@ void check_routes(Index n3, Index n2, Index p, double tolerance) {
       CHECK(distance(network, problem) < tolerance);
     }
   }
+}
+
+template <class T>
+void check_batch(Index n3, Index n2, Index p, bool correlated, double tolerance) {
+  Problem problem(n3, n2, p);
+  if (correlated) problem.correlate();
+  const Schedule schedule(Order::cyclic, p, make_key(5));
+  auto network = make_network<T>(problem, Route::blocked, 0.01, schedule, Update::batch);
+  Stop stop;
+  for (std::uint64_t epoch = 1; epoch <= 10; ++epoch) {
+    CHECK(network.advance(epoch * static_cast<std::uint64_t>(p), 3, stop) == Status::ok);
+    problem.batch(0.01);
+  }
+  CHECK(distance(network, problem) < tolerance);
 }
 
 /// Correlated inputs, more threads than one, everything recorded: held against the loop.
@@ -190,6 +220,34 @@ void check_stop_and_divergence() {
   }
 }
 
+/// Stopped again and again in the middle of blocks, a training ends with the same bits.
+void check_interruptions() {
+  Problem problem(20000, 48, 12);
+  std::vector<double> expected;
+  for (const bool interrupt : {false, true}) {
+    auto network = make_network<double>(problem, Route::blocked, 1e-4, Schedule(Order::reshuffled, 12, make_key(1)));
+    std::uint64_t stops = 0;
+    for (Status status = Status::interrupted; status != Status::ok;) {
+      std::atomic<bool> flag{false}, ended{false};
+      std::thread timer([&] {
+        for (int i = 0; i < 20 && !ended; ++i) std::this_thread::sleep_for(std::chrono::microseconds(100));
+        flag = interrupt;
+      });
+      Stop stop(&flag);
+      status = network.advance(200, 2, stop);
+      ended = true;
+      timer.join();
+      network.settle();
+      stops += status == Status::interrupted;
+    }
+    CHECK(network.position() == 200);
+    CHECK(stops > 0 || !interrupt);
+    const std::vector<double> w32(network.w32(), network.w32() + problem.n_features * network.stride());
+    if (!interrupt) expected = w32;
+    CHECK(w32 == expected);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -202,7 +260,14 @@ int main() {
   }
   check_routes<double>(1, 3, 4, 1e-13);
   check_routes<double>(1500, 7, 5, 1e-12);
+  for (const bool correlated : {false, true}) {
+    check_batch<double>(61, 5, 3, correlated, 1e-13);
+    check_batch<double>(700, 33, 9, correlated, 1e-12);
+    check_batch<double>(40, 8, 150, correlated, 1e-12);
+    check_batch<float>(61, 8, 9, correlated, 2e-5);
+  }
   check_threads();
   check_fused_record();
   check_stop_and_divergence();
+  check_interruptions();
 }

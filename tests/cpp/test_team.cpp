@@ -1,4 +1,3 @@
-#include <stdexcept>
 #include <vector>
 
 #include "check.hpp"
@@ -7,36 +6,28 @@
 using namespace pylinear;
 
 int main() {
-  for (const int size : {1, 2, 5}) {
-    std::vector<int> visits(static_cast<std::size_t>(size));
-    int alone = 0;
-    run_team(size, [&](Member& member) {
-      CHECK(member.size() == size);
-      for (int round = 0; round < 100; ++round) {
-        ++visits[static_cast<std::size_t>(member.rank())];
-        // What all have written, one may read; what one writes, all may read.
-        CHECK(member.alone([&] {
-          for (const int count : visits) CHECK(count == round + 1);
-          ++alone;
-        }));
-        CHECK(alone == round + 1);
+  // More threads than processors among them.
+  for (const int size : {1, 2, 5, 16}) {
+    Team team(size);
+    CHECK(team.size() == size);
+    for (const Index n : {0, 1, 2, 3, 7, 64}) {
+      std::vector<int> done(static_cast<std::size_t>(n));
+      for (int round = 1; round <= 200; ++round) {
+        team.share(n, [&](Index task, int rank) {
+          CHECK(rank >= 0 && rank < size);
+          ++done[static_cast<std::size_t>(task)];
+        });
+        // What the tasks have written, the caller may read, and the next tasks too: each was run once.
+        for (const int count : done) CHECK(count == round);
       }
-    });
-    CHECK(alone == 100);
+    }
   }
 
-  bool caught = false;
-  int went_on = 0;
-  try {
-    run_team(3, [&](Member& member) {
-      if (!member.alone([] { throw std::runtime_error("no"); })) return;
-      ++went_on;
-    });
-  } catch (const std::runtime_error&) {
-    caught = true;
-  }
-  CHECK(caught);
-  CHECK(went_on == 0);
+  // More tasks than one round holds.
+  std::vector<char> many(600'000);
+  Team team(3);
+  team.share(static_cast<Index>(many.size()), [&](Index task, int) { ++many[static_cast<std::size_t>(task)]; });
+  for (const char count : many) CHECK(count == 1);
 
   std::atomic<bool> flag{false};
   Stop by_flag(&flag);
