@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -82,34 +83,26 @@ def climb(
     None once a level would have more than `largest` weights in W32.
     """
 
-    def trained(level: int) -> Trained | None:
-        rows, hidden = ladder.sizes[level]
-        if rows * hidden > largest:
-            return None
+    def train(level: int) -> Trained:
         layers = ladder.layers(level)
-        return Trained(layers, task.train(problem(rows), layers))
+        return Trained(layers, task.train(problem(len(layers.w32)), layers))
 
-    level = _grown(ladder, first)
-    coarse = trained(level)
-    while coarse is not None:
+    level, known = _grown(ladder, first), None
+    while True:
         task.poll()
-        if _grown(ladder, level + 1) == level:
-            return Settled(coarse.record, level, 0.0)
-        fine = trained(level + 1)
-        if fine is None:
+        top = _grown(ladder, level + 1)
+        if math.prod(ladder.sizes[top]) > largest:
             return None
+        if top == level:
+            return Settled((known or train(level)).record, level, 0.0)
+        coarse, fine = (known, train(top)) if known else task.together(partial(train, level), partial(train, top))
         interrupted = "interrupted" in (coarse.record.status, fine.record.status)
         error = math.nan if interrupted else differ(coarse, fine)
         if error <= tol or interrupted:
-            return Settled(fine.record, level + 1, error)
+            return Settled(fine.record, top, error)
         # Errors fall by about the same factor a level; to leave levels out costs one more run.
         go = _levels_to_go(error, error ** (1 / max(1, level)), tol) if math.isfinite(error) else 1
-        if go <= 2:
-            coarse, level = fine, level + 1
-        else:
-            level = _grown(ladder, level + go)
-            coarse = trained(level)
-    return None
+        level, known = (top, fine) if go <= 2 else (_grown(ladder, level + go), None)
 
 
 def _grown(ladder: Ladder, level: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -57,19 +58,29 @@ class Settled(NamedTuple):
     error: float
 
 
+class Trained(NamedTuple):
+    """A network with what it began with and what became of it."""
+
+    first: Layers
+    record: Record
+
+
 @dataclass(frozen=True)
 class Task:
     """What is to be done with the networks of one run."""
 
     train: Callable[[Problem, Layers], Record]
     poll: Callable[[], None]  # called now and then by what takes long; may raise Interrupted
+    parallel: bool  # whether a thread is free beside the one that asks
 
-
-class Trained(NamedTuple):
-    """A network with what it began with and what became of it."""
-
-    first: Layers
-    record: Record
+    def together(self, one: Callable[[], Trained], other: Callable[[], Trained]) -> tuple[Trained, Trained]:
+        """Return what two functions return, called at the same time where a thread is free."""
+        if not self.parallel:
+            return one(), other()
+        with ThreadPoolExecutor(1) as pool:
+            beside = pool.submit(one)
+            second = other()
+            return beside.result(), second
 
 
 def difference(coarse: Trained, fine: Trained) -> float:
@@ -132,7 +143,7 @@ class Online:
 
     def __init__(self, grid: Grid, dtype: str, rate: float, order: object, threads: int, stop: Any) -> None:
         self._grid, self._dtype, self._rate, self._order = grid, dtype, rate, order
-        self._threads, self._stop = threads, stop
+        self.threads, self._stop = threads, stop
         self._training_sets: dict[Problem, _engine.TrainingSet] = {}
 
     def train(self, problem: Problem, layers: Layers, key: int) -> Record:
@@ -152,7 +163,7 @@ class Online:
             w32 = np.full((times, rows, hidden), np.nan, self._dtype)
         _, status = network.record(
             grid.presentations,
-            threads=self._threads,
+            threads=self.threads,
             stop=self._stop,
             mode_strengths=strengths,
             loss=loss,
@@ -161,7 +172,7 @@ class Online:
             w32=w32,
         )
         if status == "ok" and network.position < grid.total:
-            _, status = network.record(np.array([grid.total]), threads=self._threads, stop=self._stop)
+            _, status = network.record(np.array([grid.total]), threads=self.threads, stop=self._stop)
         over_time = None if lower is None or w32 is None else Layers(lower, w32)
         last = Layers(network.lower(), network.w32())
         initial = _initial_strengths(problem, layers)
@@ -170,6 +181,8 @@ class Online:
 
 class Flow:
     """Integrates the averaged flow (7)-(8)."""
+
+    threads = 1  # the integrator holds the interpreter's lock
 
     def __init__(self, grid: Grid, rate: float, rtol: float, poll: Callable[[], None]) -> None:
         self._grid, self._rate, self._rtol, self._poll = grid, rate, rtol, poll

@@ -268,7 +268,9 @@ def _trainer(plan: _Plan, threads: int, stop: _Stop) -> Online | Flow:
 def _settle(trainer: Online | Flow, reducer: Reducer, stop: _Stop, k: int, *, weights: bool = False) -> Settled:
     """Train network k."""
     key = philox_key(reducer.start.seed, Use.ORDER, k)
-    return reducer.settle(k, Task(partial(trainer.train, key=key), stop.poll), weights=weights)
+    # In the caller's own thread, Ctrl-C ends what that thread does and nothing beside it.
+    parallel = trainer.threads > 1 and not weights
+    return reducer.settle(k, Task(partial(trainer.train, key=key), stop.poll, parallel), weights=weights)
 
 
 def _with_weights(plan: _Plan, reducer: Reducer, k: int) -> Settled:
