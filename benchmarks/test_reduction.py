@@ -32,7 +32,8 @@ def test_trillion(benchmark, sigma):
     data = pl.Dataset.from_gram(np.rint(tree.covariance * 10**12).astype(np.int64), 10**12)
     options = arguments(data, 500, hidden=10**9, init=pl.Gaussian(sigma))
     run = benchmark.pedantic(pl.train, (data,), options, rounds=3, warmup_rounds=1)
-    np.testing.assert_allclose(run.mode_strengths[0, -1, :3], data.modes.s[:3], rtol=1e-3)
+    np.testing.assert_allclose(run.initial_strengths, 10**9 * sigma**2 / 2, rtol=1e-3)
+    assert run.reduction.error <= 1e-12
     benchmark.extra_info["reduction"] = repr(run.reduction)
 
 
