@@ -6,6 +6,7 @@ from pylinear._engine import EngineMissingError
 from pylinear._gap import AssumptionWarning, Gap, gap
 from pylinear._info import info
 from pylinear._initial import Balanced, Decoupled, Gaussian, Weights
+from pylinear._reduction import Reduction
 from pylinear._run import Run, TrainingInterrupted
 from pylinear._simulation import Simulation
 from pylinear._train import train
@@ -20,6 +21,7 @@ __all__ = [
     "Gap",
     "Gaussian",
     "Modes",
+    "Reduction",
     "Run",
     "Simulation",
     "TrainingInterrupted",

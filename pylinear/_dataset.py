@@ -22,6 +22,8 @@ from pylinear._check import Floats
 _DEGENERATE = 1e-9
 # Inputs count as orthogonal when the cosine between no two of them exceeds this.
 _ORTHOGONAL = 1e-14
+# Eigenvalues of a Gram matrix below this times its size, relative to the largest, are roundoff.
+_ROUNDOFF = 4 * float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +33,9 @@ class Modes:
     Attributes
     ----------
     u : (N3, K) float64
-        Feature synthesizers: column alpha holds the features that go with mode alpha.
+        Feature synthesizers: column alpha holds the features that go with mode alpha. For a dataset made by
+        `Dataset.from_gram`, whose features are known up to a rotation only, (min(N3, P), K): coordinates in some
+        orthonormal basis, the same for all columns.
     s : (K,) float64
         Association strengths, decreasing; K is the rank of the inputs or N3, whichever is less.
     v : (N1, K) float64
@@ -67,8 +71,6 @@ class Dataset:
 
     Attributes
     ----------
-    outputs : (N3, P) float64
-        Read-only (float32 or int8 where `Tree.sample` was asked for it).
     n_items, n_features, n_inputs : int
         P, N3 and N1.
     one_hot : bool
@@ -111,7 +113,9 @@ class Dataset:
                 raise ValueError(f"features must have different names; got {twice!r} more than once")
 
     def _own(self, outputs: NDArray[Any]) -> None:
-        self.outputs = frozen(outputs)
+        self._outputs: NDArray[Any] | None = frozen(outputs)
+        # Anything with the Gram matrix of the outputs: all that modes and trajectories depend on, up to a rotation.
+        self._rotated = outputs
         self.n_features: int = outputs.shape[0]
         self.n_items: int = outputs.shape[1]
         self.one_hot = True
@@ -126,9 +130,75 @@ class Dataset:
         data.rng, data.engine = rng, engine
         return data
 
+    @classmethod
+    def from_gram(
+        cls,
+        gram: ArrayLike,
+        n_features: int,
+        inputs: ArrayLike | None = None,
+        items: Sequence[str] | None = None,
+    ) -> Dataset:
+        """Return a dataset whose outputs are known through their inner products alone.
+
+        Networks learn it under ``reduce="law"``, at a cost that does not depend on the number of features.
+
+        Parameters
+        ----------
+        gram : (P, P) array_like
+            Outputs^T outputs, such as `Tree.gram` returns: entry (p, q) is the sum over features of item p's times
+            item q's. Symmetric and positive semidefinite, up to roundoff; whole numbers up to 2**53 are taken exactly.
+        n_features : int
+            Number N3 of features, at least the rank of ``gram``.
+        inputs, items
+            As for `Dataset`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``gram`` is not such a matrix or has a larger rank than there are features.
+
+        Examples
+        --------
+        >>> data = Dataset.from_gram([[3, -1], [-1, 3]], n_features=10**12)
+        >>> data.modes.s.round(3).tolist()
+        [2.0, 1.414]
+        """
+        given = _check.array("gram", gram, (None, None))
+        n_features = _check.integer("n_features", n_features)
+        data = cls(_root_of_gram(given, n_features), inputs, items)
+        data._outputs, data.n_features = None, n_features
+        data.gram = frozen(np.array(gram))
+        return data
+
     def __repr__(self) -> str:
         inputs = "one-hot" if self.one_hot else f"{self.n_inputs}-dimensional"
         return f"Dataset({self.n_features} features x {self.n_items} items, {inputs} inputs)"
+
+    @property
+    def outputs(self) -> NDArray[Any]:
+        """Outputs, (N3, P) float64 (float32 or int8 where `Tree.sample` was asked for it): column p belongs to item p.
+
+        Read-only. A dataset made by `from_gram` has none and raises ValueError.
+        """
+        if self._outputs is None:
+            raise ValueError("outputs are not known for data made by from_gram: train it with reduce='law' or 'auto'")
+        return self._outputs
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether the outputs themselves are known, and not their inner products alone."""
+        return self._outputs is not None
+
+    @property
+    def rotated_outputs(self) -> Floats:
+        """The outputs up to a rotation, all that is known after `from_gram`; else the outputs themselves."""
+        return self._rotated.astype(np.float64, copy=False)
+
+    @cached_property
+    def gram(self) -> NDArray[Any]:
+        """Inner products of the items' outputs, (P, P); float64, or as they were given to `from_gram`."""
+        outputs = self.rotated_outputs
+        return frozen(outputs.T @ outputs)
 
     @cached_property
     def inputs(self) -> Floats:
@@ -178,19 +248,24 @@ class Dataset:
         return bool(np.abs(cosines).max() <= _ORTHOGONAL)
 
     @cached_property
+    def input_span(self) -> tuple[Floats, Floats]:
+        """An orthonormal basis of the span of the inputs, (N1, rank), and the inputs in it, (rank, P)."""
+        left, strengths, right = np.linalg.svd(self.inputs, full_matrices=False)
+        rank = int(np.sum(strengths > strengths[0] * max(self.inputs.shape) * np.finfo(float).eps))
+        return frozen(left[:, :rank].copy()), frozen(strengths[:rank, None] * right[:rank])
+
+    @cached_property
     def modes(self) -> Modes:
         """The decomposition of `sigma_yx` into modes, computed without forming it."""
-        outputs = self.outputs.astype(np.float64, copy=False)
-        rank = min(self.outputs.shape)
+        outputs = self.rotated_outputs
+        rank = min(outputs.shape)
         _memory.require("the decomposition into modes", 8 * (3 * outputs.size + 2 * rank * self.n_items))
         # outputs = q_y r_y and inputs = q_x r_x, so that only the small r_y r_x^T is decomposed.
         q_y, core = np.linalg.qr(outputs)
         q_x = None
         if not self.one_hot:
-            left, strengths, right = np.linalg.svd(self.inputs, full_matrices=False)
-            rank = int(np.sum(strengths > strengths[0] * max(self.inputs.shape) * np.finfo(float).eps))
-            q_x = left[:, :rank]
-            core = core @ (strengths[:rank, None] * right[:rank]).T
+            q_x, r_x = self.input_span
+            core = core @ r_x.T
         too_large = "outputs and inputs must be small enough that their correlations and modes do not overflow"
         if not np.isfinite(core).all():
             raise ValueError(too_large)
@@ -204,6 +279,22 @@ def frozen(array: NDArray[Any]) -> NDArray[Any]:
     """Return `array`, from now on read-only: results are shared, and what follows from them is cached."""
     array.flags.writeable = False
     return array
+
+
+def _root_of_gram(gram: Floats, n_features: int) -> Floats:
+    """Return a matrix of at most `n_features` rows with the Gram matrix `gram`."""
+    if gram.shape[0] != gram.shape[1] or not np.allclose(gram, gram.T, rtol=0, atol=1e-9 * np.abs(gram).max()):
+        raise ValueError(f"gram must be a symmetric matrix, items x items; got {_check.show(gram)}")
+    squares, vectors = np.linalg.eigh((gram + gram.T) / 2)
+    squares, vectors = squares[::-1], vectors[:, ::-1]
+    if squares[-1] < -1e-9 * max(squares[0], 0):
+        raise ValueError(f"gram must be positive semidefinite; got an eigenvalue of {squares[-1]:.3g}")
+    squares = np.where(squares > len(squares) * _ROUNDOFF * squares[0], squares, 0.0)
+    rank = int(np.count_nonzero(squares))
+    if rank > n_features:
+        raise ValueError(f"n_features must be at least the rank of gram, {rank}; got {n_features}")
+    root = np.sqrt(squares)[:, None] * vectors.T
+    return np.ascontiguousarray(root[:n_features])
 
 
 def _fix_conventions(u: Floats, s: Floats, v: Floats) -> Modes:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pylinear import _check
 
 if TYPE_CHECKING:
-    from pylinear._dataset import Dataset
+    from pylinear._problem import Layers, Problem
 
 try:
     from pylinear import _core
@@ -168,41 +168,38 @@ def _network_class(dtype: str) -> Any:
     return getattr(core(), f"Network{dtype[-2:]}")
 
 
-def network_bytes(data: Dataset, route: str, hidden: int, dtype: str, threads: int) -> float:
-    """Return the bytes that one network takes, with the float64 weights that it is made from and copied to."""
-    sizes = data.n_features, data.n_items, data.n_inputs, hidden
-    return float(_network_class(dtype).bytes(route, "online", *sizes, threads)) + 16.0 * hidden * (sizes[0] + sizes[2])
+def network_bytes(sizes: tuple[int, int, int], route: str, hidden: int, dtype: str, threads: int) -> float:
+    """Return the bytes that one network takes, with the float64 weights that it is made from and copied to.
+
+    `sizes` are the rows of W32, the items, and the rows of the lower layer.
+    """
+    rows, _, lower = sizes
+    return float(_network_class(dtype).bytes(route, "online", *sizes, hidden, threads)) + 16.0 * hidden * (rows + lower)
 
 
-def training_set_bytes(data: Dataset, dtype: str) -> int:
+def training_set_bytes(rows: int, n_items: int, dtype: str) -> int:
     """Return the bytes of the arrays that all networks on one dataset share, and of those they are made from."""
     # The decomposition holds three float64 arrays of the outputs' size; float32 ones are copies of their own.
-    return data.n_features * data.n_items * (24 if dtype == "float64" else 32)
+    return rows * n_items * (24 if dtype == "float64" else 32)
 
 
 class TrainingSet:
-    """A dataset as the core reads it: arrays of one dtype for one route, shared by any number of networks."""
+    """A problem as the core reads it: arrays of one dtype for one route, shared by any number of networks."""
 
-    def __init__(self, data: Dataset, dtype: str, route: str) -> None:
-        self._core = core()
-        self.data = data
+    def __init__(self, problem: Problem, dtype: str) -> None:
+        inputs = problem.inputs
         self.dtype = np.dtype(dtype)
-        self.route = route
-        modes = data.modes
-        one_hot = data.one_hot
-        with np.errstate(over="ignore"):  # the run will diverge, and say so
-            self._squares = np.ones(data.n_items) if one_hot else np.sum(data.inputs**2, axis=0)
-        coefficients = modes.v if one_hot else np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0]
+        self.route = inputs.route
         self._network = _network_class(dtype)
-        self._training_set = getattr(self._core, f"TrainingSet{dtype[-2:]}")(
-            outputs=self._cast("outputs", data.outputs),
-            inputs=None if data.orthogonal else self._cast("inputs", data.inputs.T),
-            input_squares=self._squares,
-            synthesizers=self._cast("u", modes.u),
-            coefficients=np.ascontiguousarray(coefficients, dtype=np.float64),
+        self._training_set = getattr(core(), f"TrainingSet{dtype[-2:]}")(
+            outputs=self.cast("outputs", problem.outputs),
+            inputs=None if inputs.read is None else self.cast("inputs", inputs.read.T),
+            input_squares=inputs.squares,
+            synthesizers=self.cast("u", problem.synthesizers),
+            coefficients=np.ascontiguousarray(inputs.coefficients, dtype=np.float64),
         )
 
-    def network(self, w21: NDArray[Any], w32: NDArray[Any], rate: float, order: object, key: int) -> Any:
+    def network(self, layers: Layers, rate: float, order: object, key: int) -> Any:
         """Return a core network with these weights; `order` is a name or an array of items."""
         named = isinstance(order, str)
         return self._network(
@@ -213,31 +210,10 @@ class TrainingSet:
             order=order if named else "given",
             key=key,
             given=np.empty(0, np.int64) if named else order,
-            lower=self.lower(w21),
-            w32=self._cast("w32", w32),
+            lower=self.cast("w21", layers.lower),
+            w32=self.cast("w32", layers.w32),
         )
 
-    def _cast(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
+    def cast(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
         """Return `array` in the type of the run, or raise if that is too small for a number in it."""
         return _check.array(name, array, None, self.dtype.type, copy=False)
-
-    @property
-    def lower_rows(self) -> int:
-        """Rows of the lower layer as the core keeps it: the items if their inputs are mutually orthogonal, else the input units."""
-        return self.data.n_items if self.data.orthogonal else self.data.n_inputs
-
-    def lower(self, w21: NDArray[Any]) -> NDArray[Any]:
-        """Return the (lower_rows, N2) array that stands for `w21` in the core."""
-        w21 = self._cast("w21", w21)
-        if self.data.orthogonal and not self.data.one_hot:
-            w21 = w21 @ self._cast("inputs", self.data.inputs)
-        return np.ascontiguousarray(w21.T)
-
-    def w21(self, lower: NDArray[Any], start: NDArray[Any]) -> NDArray[Any]:
-        """Return W21 from the core's lower layer `lower` (..., rows, N2) and the W21 that training began with."""
-        if self.data.one_hot or not self.data.orthogonal:
-            return np.ascontiguousarray(np.swapaxes(lower, -1, -2))
-        # W21 moves only along the inputs: by (H - H(0)) X^T with each orthogonal input scaled to unit length.
-        squares = np.where(self._squares > 0, self._squares, 1.0)
-        moved = np.swapaxes(lower - self.lower(start), -1, -2)
-        return np.asarray(start + moved @ (self.data.inputs / squares).T, dtype=self.dtype)

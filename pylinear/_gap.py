@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pylinear import _check, theory
+from pylinear import _blas, _check, theory
 from pylinear._check import Floats
 from pylinear._initial import Gaussian
-from pylinear._reduction import reduce_outputs
+from pylinear._reduction import Reducer, for_theory
 from pylinear._run import Run
 
 
@@ -155,16 +155,19 @@ def gap(run: Run) -> Gap:
     t = run.epochs
     strengths = run.initial_strengths[:, used]
     if isinstance(run.init, Gaussian):
-        paper_strength = run.weights.w21.shape[1] * run.init.scale**2 / 2
+        paper_strength = run.hidden_units * run.init.scale**2 / 2
     else:
         paper_strength = float(np.nanmean(strengths))
+    reducer = for_theory(run.networks.reducer)
+    with _blas.one_thread():
+        flow = np.stack([_flow_strengths(run, reducer, k)[:, used] for k in range(len(run.status))])
     return Gap(
         run=run,
         s=s,
         measured=run.mode_strengths[..., used],
         paper=_sigmoid(t[:, None], s, np.full_like(s, paper_strength), tau),
         effective=_sigmoid(t[:, None], s, strengths[:, None], tau),
-        flow=np.stack([_flow_strengths(run, k)[:, used] for k in range(len(run.status))]),
+        flow=flow,
         paper_strength=paper_strength,
     )
 
@@ -206,12 +209,18 @@ def _sigmoid(t: Floats, s: Floats, a0: Floats, tau: float) -> Floats:
     return np.where(np.isnan(a0), np.nan, np.where(known, curve, 0.0))
 
 
-def _flow_strengths(run: Run, k: int) -> Floats:
+def _flow_strengths(run: Run, reducer: Reducer, k: int) -> Floats:
     """Return the mode strengths (T, K) under the flow from the weights of run k, as far as the run went."""
     out = np.full(run.mode_strengths.shape[1:], np.nan)
+    if not run.networks.began(k):
+        return out
     reached = int(np.searchsorted(run.presentations, run.completed[k], side="right"))
-    w21, w32 = run.initial_weights(k)
-    small = reduce_outputs(run.data, w32, run.data.modes.u)
-    lower, upper = theory.flow(run.epochs[:reached], w21, small.w32, small.data, tau=1 / run.rate, rtol=1e-9)
-    out[:reached] = np.einsum("ik,tij,tjk->tk", small.u, upper, lower @ run.data.modes.v, optimize=True)
+    problem, layers = reducer.begin(k, run.networks.level(k))
+    inputs = problem.inputs
+    w21 = np.ascontiguousarray(inputs.orthonormal(layers.lower).T)
+    sigma_yx, sigma_xx = problem.outputs @ inputs.vectors.T, inputs.vectors @ inputs.vectors.T
+    times = run.epochs[:reached] * run.rate
+    lower, upper = theory.integrate(times, w21, layers.w32, sigma_yx, sigma_xx, rtol=1e-9)
+    hidden = lower @ (inputs.vectors @ inputs.coefficients)
+    out[:reached] = np.einsum("ik,tij,tjk->tk", problem.synthesizers, upper, hidden, optimize=True)
     return out

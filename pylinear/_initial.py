@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -27,6 +28,32 @@ class Weights(NamedTuple):
 
     w21: NDArray[Any]
     w32: NDArray[Any]
+
+
+# Rows of W32 that are drawn at a time where it is not held whole: few enough to stay in cache.
+_PART = 2**17
+
+
+class Stream(NamedTuple):
+    """The weights of one network, W32 in parts.
+
+    Attributes
+    ----------
+    w21 : (N2, N1)
+        Input to hidden.
+    parts : iterator of arrays
+        Some rows at a time of W32, or of its transpose where there are more hidden units than features.
+    """
+
+    w21: Floats
+    parts: Iterator[Floats]
+
+
+def _cuts(n_features: int, hidden: int, at_once: int = _PART) -> Iterator[slice]:
+    """Yield the rows of each part of W32 along its longer side."""
+    long, short = max(n_features, hidden), min(n_features, hidden)
+    step = max(1, at_once // short)
+    return (slice(start, min(start + step, long)) for start in range(0, long, step))
 
 
 def _checked(data: Dataset, hidden: int, rng: RNG) -> tuple[int, np.random.Generator]:
@@ -60,8 +87,16 @@ class Gaussian:
     def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
         """Return weights for `data` and `hidden` hidden units."""
         hidden, rng = _checked(data, hidden, rng)
+        w21, parts = self.stream(data, hidden, rng, at_once=data.n_features * hidden)
+        w32 = next(parts)
+        return Weights(w21, w32 if data.n_features >= hidden else np.ascontiguousarray(w32.T))
+
+    def stream(self, data: Dataset, hidden: int, rng: np.random.Generator, *, at_once: int = _PART) -> Stream:
+        """Return the same weights, `at_once` entries of W32 at a time."""
+        short = min(data.n_features, hidden)
         w21 = rng.normal(scale=self.scale, size=(hidden, data.n_inputs))
-        return Weights(w21, rng.normal(scale=self.scale, size=(data.n_features, hidden)))
+        cuts = _cuts(data.n_features, hidden, at_once)
+        return Stream(w21, (rng.normal(scale=self.scale, size=(cut.stop - cut.start, short)) for cut in cuts))
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,11 +126,22 @@ class Decoupled:
     def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
         """Return weights for `data` and `hidden` hidden units."""
         hidden, rng = _checked(data, hidden, rng)
+        w21, left, right = self._factors(data, hidden, rng)
+        return Weights(w21, left @ right.T)
+
+    def stream(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Stream:
+        """Return the same weights, W32 in parts."""
+        w21, left, right = self._factors(data, hidden, rng)
+        long, short = (left, right) if data.n_features >= hidden else (right, left)
+        return Stream(w21, (long[cut] @ short.T for cut in _cuts(data.n_features, hidden)))
+
+    def _factors(self, data: Dataset, hidden: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+        """Return W21, and W32 as a product U diag(d) times R^T."""
         modes = data.modes
         c, d = self.strengths(modes.s.size)
         k = min(hidden, modes.s.size)
         r = np.linalg.qr(rng.standard_normal((hidden, k)))[0]
-        return Weights((r * c[:k]) @ modes.v[:, :k].T, (modes.u[:, :k] * d[:k]) @ r.T)
+        return (r * c[:k]) @ modes.v[:, :k].T, modes.u[:, :k] * d[:k], r
 
     def strengths(self, n_modes: int) -> tuple[Floats, Floats]:
         """Return c and d for each of `n_modes` modes."""
@@ -149,8 +195,33 @@ class Given:
 Initial = Gaussian | Decoupled | Given
 
 
-def initial_weights(start: Initial, data: Dataset, hidden: int, seed: int, run: int) -> Weights:
-    """Return the weights that one run begins with."""
-    if isinstance(start, Given):
-        return start.of_run(run)
-    return start.draw(data, hidden, generator(seed, Use.WEIGHTS, run))
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What all runs of one call begin with: the weights of run k follow from these and k alone."""
+
+    init: Initial
+    data: Dataset
+    hidden: int
+    seed: int
+
+    def rng(self, run: int) -> np.random.Generator:
+        """Return the stream of random numbers for the weights of one run."""
+        return generator(self.seed, Use.WEIGHTS, run)
+
+    def weights(self, run: int) -> Weights:
+        """Return the weights of one run."""
+        if isinstance(self.init, Given):
+            return self.init.of_run(run)
+        return self.init.draw(self.data, self.hidden, self.rng(run))
+
+    def stream(self, run: int) -> Stream:
+        """Return the weights of one run, W32 in parts."""
+        if not isinstance(self.init, Given):
+            return self.init.stream(self.data, self.hidden, self.rng(run))
+        w21, w32 = self.init.of_run(run)
+        long = w32 if self.data.n_features >= self.hidden else w32.T
+        return Stream(w21, (long[cut] for cut in _cuts(self.data.n_features, self.hidden)))
+
+    def w21(self, run: int) -> Floats:
+        """Return W21 of one run."""
+        return self.stream(run).w21

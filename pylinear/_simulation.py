@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pylinear import _check, _engine, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset
+from pylinear._problem import Layers, direct_problem, input_side
 from pylinear._random import RNG, Use, philox_key, seed_of
 
 Order = Literal["cyclic", "reshuffled", "with_replacement"] | ArrayLike
@@ -147,14 +148,16 @@ class Simulation:
         self._start = _check.array("w21", w21, (None, data.n_inputs), kind)
         self.hidden_units = self._start.shape[0]
         upper = _check.array("w32", w32, (data.n_features, self.hidden_units), kind)
-        networks = _engine.network_bytes(data, self.route, self.hidden_units, self.dtype, self.threads)
-        _memory.require("this network", networks + _engine.training_set_bytes(data, self.dtype))
+        sizes = data.n_features, data.n_items, data.n_items if data.orthogonal else data.n_inputs
+        networks = _engine.network_bytes(sizes, self.route, self.hidden_units, self.dtype, self.threads)
+        _memory.require("this network", networks + _engine.training_set_bytes(*sizes[:2], self.dtype))
         self.rng = seed_of(rng)
         self.status = "ok"
-        self._training_set = _engine.TrainingSet(data, self.dtype, self.route)
-        self._network = self._training_set.network(
-            self._start, upper, self.rate, self.order, philox_key(self.rng, Use.ORDER)
-        )
+        self._inputs = input_side(data, self.route, reduce=False)
+        layers = Layers(self._inputs.lower(self._start), upper)
+        key = philox_key(self.rng, Use.ORDER)
+        training_set = _engine.TrainingSet(direct_problem(data, self._inputs), self.dtype)
+        self._network = training_set.network(layers, self.rate, self.order, key)
         # The core trains without the interpreter's lock, so that another thread could come in between.
         self._lock = threading.Lock()
         self._owner: int | None = None
@@ -234,7 +237,7 @@ class Simulation:
         """Input-to-hidden weights, (N2, N1), a copy."""
         with self._at_rest() as network:
             lower = network.lower()
-        return self._training_set.w21(lower, self._start)
+        return self._inputs.w21(lower, self._start)
 
     @property
     def w32(self) -> NDArray[Any]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
+from threading import Event
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pylinear import _check, _engine, _memory, theory
+from pylinear import _blas, _check, _engine, _memory
 from pylinear._dataset import Dataset
-from pylinear._initial import Decoupled, Gaussian, Given, Initial, Weights, initial_weights
+from pylinear._initial import Decoupled, Gaussian, Given, Initial, Start
 from pylinear._random import RNG, Use, philox_key, seed_of
-from pylinear._run import Run, TrainingInterrupted
+from pylinear._record import Flow, Grid, Interrupted, Online, Settled, Task
+from pylinear._reduction import Reduce, Reducer, Work, check_reduce, choose
+from pylinear._run import Networks, Run, TrainingInterrupted
 from pylinear._simulation import (
     Order,
     Route,
@@ -34,6 +39,9 @@ def train(
     epochs: float,
     init: Gaussian | Decoupled | tuple[ArrayLike, ArrayLike] = Gaussian(1e-4),  # noqa: B008 (frozen)
     order: Order = "reshuffled",
+    update: Literal["online", "flow"] = "online",
+    reduce: Reduce = "auto",
+    tol: float = 1e-12,
     runs: int = 1,
     rng: RNG = None,
     record: int | ArrayLike = 200,
@@ -42,7 +50,7 @@ def train(
     threads: int | None = None,
     route: Route = "auto",
 ) -> Run:
-    """Return a record of networks learning `data` by online backpropagation.
+    """Return a record of networks learning `data` by backpropagation, online or averaged.
 
     Parameters
     ----------
@@ -57,7 +65,21 @@ def train(
     init : Gaussian, Decoupled, Balanced or (w21, w32)
         Initial weights. Arrays are (N2, N1) and (N3, N2), or one pair a run along a leading axis.
     order : {"reshuffled", "cyclic", "with_replacement"} or sequence of int
-        As in `Simulation`; every run draws its own.
+        As in `Simulation`; every run draws its own. The flow has none.
+    update : {"online", "flow"}
+        "online": one presentation after the other, (3)-(4). "flow": the average over items in continuous time, (7)-(8),
+        with tau = 1 / rate for time in epochs.
+    reduce : {"auto", "exact", "krylov", "law"} or False
+        Which smaller network to train instead. "exact": W32 rotated and cut to what the run can reach, at most P + N2
+        output or P + N3 hidden units; the same trajectory to roundoff. "krylov": projected on the fewest directions
+        with which everything recorded is the same to `tol`. "law": a small network drawn such that everything recorded
+        has the same distribution, for Gaussian weights; of any size, but without weights at full size. "auto": the
+        cheapest of the direct network, "exact" and "krylov"; "law" for data made by `Dataset.from_gram`. False: the
+        network as it stands. What was done is in ``Run.reduction``.
+    tol : float
+        For "krylov" and "law": the largest difference between two levels of the projection, in units of each recorded
+        quantity's largest value; above 0, at least 1e-5 in float32. For the flow also ten times the tolerance of the
+        integrator, from 1e-12 to 1e-2.
     runs : int
         Number of networks. Run k depends on ``rng`` and k alone.
     rng : int, SeedSequence, BitGenerator, Generator or None
@@ -69,11 +91,11 @@ def train(
     keep : collection of {"hidden", "weights"}
         What else to record: hidden representations, all weights.
     dtype : {"float64", "float32"}
-        Type of the weights and of all arithmetic.
+        Type of the weights and of all arithmetic in training; the flow needs float64.
     threads : int, optional
         At most so many threads, over runs and inside them; all processors by default. No result depends on it.
     route : {"auto", "blocked", "fused"}
-        As in `Simulation`.
+        As in `Simulation`, for the network that is trained.
 
     Returns
     -------
@@ -82,7 +104,7 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        For an argument outside what is allowed.
+        For an argument outside what is allowed, or a reduction that does not hold for these data and weights.
     MemoryError
         If the results would not fit the memory; nothing has been allocated.
     EngineMissingError
@@ -94,8 +116,16 @@ def train(
     --------
     >>> import pylinear as pl
     >>> run = pl.train(pl.toy(), hidden=16, rate=0.02, epochs=600, init=pl.Gaussian(1e-3), runs=3, rng=0)
-    >>> run.mode_strengths[:, -1].round(3).tolist()[0]
-    [1.414, 1.0, 1.0, -0.0]
+    >>> run.mode_strengths[:, -1].round(3).tolist()[0][:3]
+    [1.414, 1.0, 1.0]
+
+    A trillion features and a billion hidden units, known by the features' inner products:
+
+    >>> tree = pl.Tree((2, 2), flip=0.1)
+    >>> data = pl.Dataset.from_gram(10**12 * tree.covariance, n_features=10**12)
+    >>> run = pl.train(data, hidden=10**9, rate=3e-8, epochs=1500, init=pl.Gaussian(1e-7), rng=0)
+    >>> (run.mode_strengths[0, -1] / data.modes.s).round(3).tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
     _engine.core()
     data = check_data(data)
@@ -104,18 +134,21 @@ def train(
         data=data,
         hidden=_check.integer("hidden", hidden),
         dtype=_check.dtype_name(dtype),
+        update=_check.choice("update", update, ("online", "flow")),
         order=check_order(order, data.n_items),
         route=check_route(route, data),
         runs=_check.integer("runs", runs),
         rate=check_rate(rate, dtype),
-        grid=_grid(record, total, data.n_items),
-        total=total,
-        keep=_keep(keep),
+        tol=_check.real("tol", tol, 0.0, 1.0, above=True),
+        grid=Grid(_times(record, total, data.n_items), total, _keep(keep)),
         threads=_check.threads(threads),
     )
-    plan.check_memory()
-    start = _initial(init, plan)
-    return _execute(plan, start, seed_of(rng))
+    _check_flow(plan)
+    first = _initial(init, plan)
+    reduce = check_reduce(reduce, data, first)
+    reducer = choose(reduce, Start(first, data, plan.hidden, seed_of(rng)), plan.route, plan.tol, plan.work)
+    plan.check_memory(reducer)
+    return _execute(plan, reducer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,13 +158,13 @@ class _Plan:
     data: Dataset
     hidden: int
     dtype: str
+    update: str
     order: str | NDArray[np.int64]
     route: Literal["blocked", "fused"]
     runs: int
     rate: float
-    grid: NDArray[np.int64]  # presentations to record at
-    total: int  # presentations to train for
-    keep: frozenset[str]
+    tol: float
+    grid: Grid
     threads: int
 
     @property
@@ -142,79 +175,127 @@ class _Plan:
     def threads_inside(self) -> int:
         return max(1, self.threads // self.workers)
 
-    def check_memory(self) -> None:
-        data, times = self.data, self.grid.size
+    @property
+    def work(self) -> Work:
+        # The flow takes some thousands of evaluations, each about as much as an epoch.
+        presentations = 5_000 * self.data.n_items if self.update == "flow" else self.grid.total
+        return Work(presentations, self.grid.presentations.size, 1e-5 if self.dtype == "float32" else 0.0)
+
+    def check_memory(self, reducer: Reducer) -> None:
+        """Raise MemoryError unless there is room for the networks, and for all that is kept of them."""
+        data, times = self.data, self.grid.presentations.size
         item = np.dtype(self.dtype).itemsize
-        weights = (data.n_inputs + data.n_features) * self.hidden * item
+        (rows, hidden, lower), begin = reducer.largest, reducer.bytes_to_begin
+        weights = (lower + rows) * hidden * item
         record = 8 * times * (min(data.n_features, data.n_items) + 1)
-        # What is kept of a run is turned around once it is complete.
-        record += 2 * times * weights if "weights" in self.keep else 0
-        record += 2 * times * self.hidden * data.n_items * item if "hidden" in self.keep else 0
-        network = _engine.network_bytes(data, self.route, self.hidden, self.dtype, self.threads_inside)
-        shared = self.workers * network + _engine.training_set_bytes(data, self.dtype)
+        full_size = self.hidden * (data.n_inputs + data.n_features) if reducer.kind != "law" else weights
+        record += times * (weights + full_size * item) if "weights" in self.grid.keep else 0
+        record += times * (hidden + self.hidden) * data.n_items * item if "hidden" in self.grid.keep else 0
+        sizes = rows, data.n_items, lower
+        network = _engine.network_bytes(sizes, self.route, hidden, self.dtype, self.threads_inside)
+        if self.update == "flow":
+            network += 24.0 * times * (rows * (hidden + data.n_items) + lower * hidden)
+        shared = self.workers * (network + begin) + _engine.training_set_bytes(rows, data.n_items, self.dtype)
         _memory.require(f"{self.runs} runs with {self.hidden} hidden units", self.runs * (weights + record) + shared)
 
 
 class _Results:
-    """The arrays that the runs fill, each its own row."""
+    """The runs, each in its own place."""
 
-    def __init__(self, plan: _Plan) -> None:
-        data, runs, times, hidden = plan.data, plan.runs, plan.grid.size, plan.hidden
-        modes = data.modes.s.size
-        kept_hidden, kept_weights = "hidden" in plan.keep, "weights" in plan.keep
-        self.mode_strengths = np.full((runs, times, modes), np.nan)
-        self.loss = np.full((runs, times), np.nan)
-        self.initial_strengths = np.full((runs, modes), np.nan)
-        self.w21 = np.full((runs, hidden, data.n_inputs), np.nan, plan.dtype)
-        self.w32 = np.full((runs, data.n_features, hidden), np.nan, plan.dtype)
-        self.hidden = np.full((runs, times, hidden, data.n_items), np.nan, plan.dtype) if kept_hidden else None
-        self.w21_over_time = np.full((runs, times, hidden, data.n_inputs), np.nan, plan.dtype) if kept_weights else None
-        self.w32_over_time = (
-            np.full((runs, times, data.n_features, hidden), np.nan, plan.dtype) if kept_weights else None
-        )
-        self.status = ["interrupted"] * runs
-        self.completed = np.zeros(runs, dtype=np.int64)
+    def __init__(self, plan: _Plan, modes: int) -> None:
+        times = plan.grid.presentations.size
+        self.mode_strengths = np.full((plan.runs, times, modes), np.nan)
+        self.loss = np.full((plan.runs, times), np.nan)
+        self.initial_strengths = np.full((plan.runs, modes), np.nan)
+        self.settled: list[Settled | None] = [None] * plan.runs
 
-    def as_run(self, plan: _Plan, start: Initial, seed: int) -> Run:
-        over_time = None
-        if self.w21_over_time is not None and self.w32_over_time is not None:
-            over_time = Weights(self.w21_over_time, self.w32_over_time)
+    def take(self, k: int, settled: Settled) -> None:
+        """Take what is known of run k."""
+        self.mode_strengths[k] = settled.record.mode_strengths
+        self.loss[k] = settled.record.loss
+        self.initial_strengths[k] = settled.record.initial_strengths
+        self.settled[k] = settled
+
+    def as_run(self, plan: _Plan, reducer: Reducer) -> Run:
+        again = partial(_with_weights, plan, reducer)
+        networks = Networks(reducer, plan.dtype, plan.grid.presentations.size, self.settled, again)
+        records = [None if x is None else x.record for x in self.settled]
         return Run(
             data=plan.data,
+            hidden_units=plan.hidden,
             rate=plan.rate,
+            update=plan.update,
             order=plan.order,
-            init=start,
-            rng=seed,
+            init=reducer.start.init,
+            rng=reducer.start.seed,
             route=plan.route,
-            presentations=plan.grid,
+            reduction=networks.reduction(),
+            presentations=plan.grid.presentations,
             mode_strengths=self.mode_strengths,
             loss=self.loss,
             initial_strengths=self.initial_strengths,
-            weights=Weights(self.w21, self.w32),
-            hidden=self.hidden,
-            weights_over_time=over_time,
-            status=tuple(self.status),
-            completed=self.completed,
+            status=tuple("interrupted" if x is None else x.status for x in records),
+            completed=np.array([0 if x is None else x.completed for x in records]),
+            kept=plan.grid.keep,
+            networks=networks,
         )
 
-    def keep_over_time(self, k: int, done: int, items_hidden: NDArray[Any] | None, w21: NDArray[Any] | None) -> None:
-        """Take what was kept of run k at its first `done` records."""
-        if self.hidden is not None and items_hidden is not None:
-            self.hidden[k, :done] = np.swapaxes(items_hidden[:done], 1, 2)
-        if self.w21_over_time is not None and w21 is not None:
-            self.w21_over_time[k, :done] = w21
+
+class _Stop:
+    """Told to stop, both kinds of training do."""
+
+    def __init__(self) -> None:
+        self.core = _engine.core().StopFlag()
+        self._event = Event()
+
+    def set(self) -> None:
+        self.core.set()
+        self._event.set()
+
+    def poll(self) -> None:
+        """Raise Interrupted once told to stop."""
+        if self._event.is_set():
+            raise Interrupted
 
 
-def _execute(plan: _Plan, start: Initial, seed: int) -> Run:
-    results = _Results(plan)
-    training_set = _engine.TrainingSet(plan.data, plan.dtype, plan.route)
-    stop = _engine.core().StopFlag()
+def _trainer(plan: _Plan, threads: int, stop: _Stop) -> Online | Flow:
+    if plan.update == "flow":
+        # Ten times finer, so that two levels differ by what tells them apart and not by the integrator's steps.
+        return Flow(plan.grid, plan.rate, plan.tol / 10, stop.poll)
+    return Online(plan.grid, plan.dtype, plan.rate, plan.order, threads, stop.core)
+
+
+def _settle(trainer: Online | Flow, reducer: Reducer, stop: _Stop, k: int, *, weights: bool = False) -> Settled:
+    """Train network k."""
+    key = philox_key(reducer.start.seed, Use.ORDER, k)
+    # In the caller's own thread, Ctrl-C ends what that thread does and nothing beside it.
+    parallel = trainer.threads > 1 and not weights
+    return reducer.settle(k, Task(partial(trainer.train, key=key), stop.poll, parallel), weights=weights)
+
+
+def _with_weights(plan: _Plan, reducer: Reducer, k: int) -> Settled:
+    """Train network k once more, at a level that its weights ask for."""
+    stop = _Stop()
+    return _settle(_trainer(plan, plan.threads, stop), reducer, stop, k, weights=True)
+
+
+def _execute(plan: _Plan, reducer: Reducer) -> Run:
+    if reducer.kind == "none" and plan.update == "online":  # no linear algebra but the core's own
+        return _train_all(plan, reducer)
+    with _blas.one_thread():
+        return _train_all(plan, reducer)
+
+
+def _train_all(plan: _Plan, reducer: Reducer) -> Run:
+    results = _Results(plan, plan.data.modes.s.size)
+    stop = _Stop()
+    trainer = _trainer(plan, plan.threads_inside, stop)
     interrupted = False
     pool = ThreadPoolExecutor(plan.workers)
     tasks: list[Future[None]] = []
     try:
         for k in range(plan.runs):
-            tasks.append(pool.submit(_one_run, plan, start, seed, k, training_set, stop, results))  # noqa: PERF401
+            tasks.append(pool.submit(_one_run, trainer, reducer, stop, k, results))  # noqa: PERF401
         _wait(tasks)
     except KeyboardInterrupt:
         interrupted = True
@@ -224,7 +305,7 @@ def _execute(plan: _Plan, start: Initial, seed: int) -> Run:
     for task in tasks:
         if not task.cancelled():
             task.result()
-    run = results.as_run(plan, start, seed)
+    run = results.as_run(plan, reducer)
     if interrupted:
         raise TrainingInterrupted(run)
     return run
@@ -249,37 +330,20 @@ def _wait(tasks: list[Future[None]]) -> None:
             return
 
 
-def _one_run(
-    plan: _Plan, start: Initial, seed: int, k: int, training_set: _engine.TrainingSet, stop: Any, results: _Results
-) -> None:
-    """Train network k and fill its row of the results."""
-    data, times, threads = plan.data, plan.grid.size, plan.threads_inside
-    begin = initial_weights(start, data, plan.hidden, seed, k)
-    results.initial_strengths[k] = theory.initial_strength(*begin, data.modes.u, data.modes.v)
-    network = training_set.network(*begin, plan.rate, plan.order, philox_key(seed, Use.ORDER, k))
-    items_hidden = lower = None
-    if results.hidden is not None:
-        items_hidden = np.empty((times, data.n_items, plan.hidden), plan.dtype)
-    if results.w21_over_time is not None:
-        lower = np.empty((times, training_set.lower_rows, plan.hidden), plan.dtype)
-    done, status = network.record(
-        plan.grid,
-        threads=threads,
-        stop=stop,
-        mode_strengths=results.mode_strengths[k],
-        loss=results.loss[k],
-        hidden=items_hidden,
-        lower=lower,
-        w32=None if results.w32_over_time is None else results.w32_over_time[k],
-    )
-    if status == "ok":
-        _, status = network.record(np.array([plan.total]), threads=threads, stop=stop)
-    first = begin.w21.astype(plan.dtype)
-    results.keep_over_time(k, done, items_hidden, None if lower is None else training_set.w21(lower[:done], first))
-    results.w21[k] = training_set.w21(network.lower(), first)
-    results.w32[k] = network.w32()
-    results.status[k] = status
-    results.completed[k] = network.position
+def _one_run(trainer: Online | Flow, reducer: Reducer, stop: _Stop, k: int, results: _Results) -> None:
+    """Train network k and put it in its place."""
+    with contextlib.suppress(Interrupted):
+        results.take(k, _settle(trainer, reducer, stop, k))
+
+
+def _check_flow(plan: _Plan) -> None:
+    """Raise if the flow knows nothing of what is asked for."""
+    if plan.update != "flow":
+        return
+    if plan.dtype != "float64":
+        raise ValueError("dtype must be 'float64' for update='flow'")
+    if not 1e-12 <= plan.tol <= 1e-2:
+        raise ValueError(f"tol must be between 1e-12 and 0.01 for update='flow'; got {plan.tol:g}")
 
 
 def _initial(init: object, plan: _Plan) -> Initial:
@@ -302,7 +366,7 @@ def _keep(keep: object) -> frozenset[str]:
     return frozenset(_check.choice("keep", x, ("hidden", "weights")) for x in keep)
 
 
-def _grid(record: Any, total: int, n_items: int) -> NDArray[np.int64]:
+def _times(record: Any, total: int, n_items: int) -> NDArray[np.int64]:
     """Return the presentations to record at."""
     if _check.rank(record) == 0:
         count = _check.integer("record", record, 1, 2**31)

@@ -62,6 +62,7 @@ def test_blocked_and_fused_are_the_naive_loop(size, kind, order):
             order=order,
             rng=9,
             route=route,
+            reduce=False,
             record=1,
         )
         assert run.completed[0] == PRESENTATIONS
@@ -127,6 +128,7 @@ def test_orders_are_those_of_the_oracle(order):
         record=np.arange(61) / 5,
         keep=["weights"],
         route="fused",
+        reduce=False,
     )
     for k in range(2):
         steps = np.abs(np.diff(run.weights_over_time.w21[k], axis=0)).sum(axis=1)
@@ -176,6 +178,7 @@ def test_recorded_quantities_are_their_definitions(kind):
         record=[0, 1.5, 7, 30],
         keep=["hidden", "weights"],
         rng=0,
+        reduce=False,
     )
     modes = data.modes
     for t in range(4):

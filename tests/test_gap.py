@@ -7,7 +7,6 @@ import pytest
 
 import pylinear as pl
 from pylinear import theory
-from pylinear._reduction import reduce_outputs
 
 pytestmark = pytest.mark.core
 
@@ -125,23 +124,6 @@ def test_weights_at_zero_have_a_gap_too():
     gap = pl.gap(run)
     assert not gap.effective.any()
     assert "1.0000" not in str(gap)
-
-
-def test_the_output_reduction_is_exact(data):
-    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=np.random.default_rng(0))
-    small = reduce_outputs(data, w32, data.modes.u)
-    assert small.data.n_features == 7
-    np.testing.assert_allclose(small.data.outputs.T @ small.data.outputs, data.outputs.T @ data.outputs, rtol=1e-12)
-    np.testing.assert_allclose(small.u.T @ small.w32, data.modes.u.T @ w32, atol=1e-13)
-    ends = []
-    for problem, upper in ((data, w32), (small.data, small.w32)):
-        sim = pl.Simulation(problem, w21, upper, rate=1e-3, order="cyclic")
-        sim.advance(epochs=50)
-        ends.append(sim.w21)
-    np.testing.assert_allclose(ends[0], ends[1], rtol=1e-11, atol=1e-13)
-    # Nothing to gain: left as it is.
-    tiny = pl.toy()
-    assert reduce_outputs(tiny, np.zeros((5, 9)), tiny.modes.u).data is tiny
 
 
 def test_an_interrupted_run_has_the_gap_of_what_it_recorded():

@@ -137,7 +137,8 @@ def test_threads_do_not_change_what_is_recorded():
     data, w21, w32, rate = problem(*SIZES[0])
     results = set()
     for threads in (1, 2, 3, 8):
-        run = pl.train(data, hidden=32, rate=rate, epochs=30, init=(w21, w32), rng=0, threads=threads, record=31)
+        grid = {"threads": threads, "record": 31, "reduce": False}
+        run = pl.train(data, hidden=32, rate=rate, epochs=30, init=(w21, w32), rng=0, **grid)
         results.add(run.mode_strengths.tobytes() + run.loss.tobytes())
     assert len(results) == 1
 
@@ -161,7 +162,7 @@ def test_how_training_is_cut_into_calls_does_not_change_the_weights(size, route,
 @pytest.mark.core
 def test_recording_does_not_change_the_weights_and_runs_do_not_depend_on_each_other():
     data = pl.Tree((2, 2), 0.1).sample(300, rng=0)
-    arguments = {"hidden": 8, "rate": 1e-3, "epochs": 21, "rng": 5, "order": "with_replacement"}
+    arguments = {"hidden": 8, "rate": 1e-3, "epochs": 21, "rng": 5, "order": "with_replacement", "reduce": False}
     alone = pl.train(data, runs=1, record=2, **arguments)
     for runs, threads, record in ((3, 1, 7), (3, 2, 85), (5, 8, [0.25, 3.5])):
         many = pl.train(data, runs=runs, threads=threads, record=record, **arguments)
@@ -173,7 +174,8 @@ def test_recording_does_not_change_the_weights_and_runs_do_not_depend_on_each_ot
 @pytest.mark.core
 def test_a_training_run_is_a_simulation():
     data = pl.Tree((2, 2), 0.1).sample(300, rng=0)
-    run = pl.train(data, hidden=8, rate=1e-3, epochs=20, rng=5, order="cyclic", init=pl.Gaussian(0.01))
+    arguments = {"hidden": 8, "rate": 1e-3, "epochs": 20, "rng": 5, "order": "cyclic", "init": pl.Gaussian(0.01)}
+    run = pl.train(data, reduce=False, **arguments)
     sim = pl.Simulation(data, *run.initial_weights(0), rate=1e-3, order="cyclic")
     sim.advance(epochs=20)
     np.testing.assert_array_equal(run.weights.w32[0], sim.w32)

@@ -1,0 +1,218 @@
+"""One network trained from start to end, and what was recorded of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pylinear import _engine, theory
+from pylinear._check import Floats
+from pylinear._problem import Layers, Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What was recorded of one network; T recorded times. NaN from the time on at which it stopped.
+
+    Attributes
+    ----------
+    mode_strengths : (T, K)
+        u_alpha^T W32 W21 v_alpha.
+    loss : (T,)
+        Half the squared error.
+    initial_strengths : (K,)
+        Effective initial strengths; see `theory.initial_strength`.
+    last : Layers
+        At the end.
+    hidden : (T, P, N2) or None
+        Row p is W21 x_p.
+    over_time : Layers or None
+        At all times.
+    status : str
+        "ok", "diverged" or "interrupted".
+    completed : int
+        Presentations.
+    """
+
+    mode_strengths: Floats
+    loss: Floats
+    initial_strengths: Floats
+    last: Layers
+    hidden: NDArray[Any] | None
+    over_time: Layers | None
+    status: str
+    completed: int
+
+
+class Settled(NamedTuple):
+    """The record of one run, the level of a ladder that it was computed at, if any, and the estimate of its error."""
+
+    record: Record
+    level: int | None
+    error: float
+
+
+class Trained(NamedTuple):
+    """A network with what it began with and what became of it."""
+
+    first: Layers
+    record: Record
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be done with the networks of one run."""
+
+    train: Callable[[Problem, Layers], Record]
+    poll: Callable[[], None]  # called now and then by what takes long; may raise Interrupted
+    parallel: bool  # whether a thread is free beside the one that asks
+
+    def together(self, one: Callable[[], Trained], other: Callable[[], Trained]) -> tuple[Trained, Trained]:
+        """Return what two functions return, called at the same time where a thread is free."""
+        if not self.parallel:
+            return one(), other()
+        with ThreadPoolExecutor(1) as pool:
+            beside = pool.submit(one)
+            second = other()
+            return beside.result(), second
+
+
+def difference(coarse: Trained, fine: Trained) -> float:
+    """Return the largest difference of two nested networks over what was recorded, relative to the largest value.
+
+    The units of the coarse network are the first ones of the fine one.
+    """
+    a, b = coarse.record, fine.record
+    if a.completed != b.completed:
+        return math.inf
+    pairs: list[tuple[Any, Any]] = [(a.mode_strengths, b.mode_strengths), (a.loss, b.loss)]
+    if a.hidden is not None and b.hidden is not None:
+        pairs.append((a.hidden, b.hidden))
+    if a.over_time is not None and b.over_time is not None:
+        pairs += zip(_moved(coarse.first, a.over_time), _moved(fine.first, b.over_time), strict=True)
+    return max(_largest(*pair) for pair in pairs)
+
+
+def difference_with_weights(coarse: Trained, fine: Trained) -> float:
+    """Return the same, the weights at the end included."""
+    if coarse.record.completed != fine.record.completed:
+        return math.inf
+    pairs = zip(_moved(coarse.first, coarse.record.last), _moved(fine.first, fine.record.last), strict=True)
+    return max(difference(coarse, fine), *(_largest(*pair) for pair in pairs))
+
+
+def _moved(first: Layers, last: Layers) -> list[Floats]:
+    """Return how far each layer has moved: what nested networks begin with is not the same."""
+    return [np.asarray(b, dtype=np.float64) - a.astype(b.dtype) for a, b in zip(first, last, strict=True)]
+
+
+def _largest(coarse: NDArray[Any], fine: NDArray[Any]) -> float:
+    padded = np.zeros(fine.shape)
+    padded[tuple(slice(n) for n in coarse.shape)] = coarse
+    known = ~np.isnan(fine)
+    scale = np.abs(fine, where=known, out=np.zeros(fine.shape)).max(initial=0.0)
+    off = np.abs(padded - fine, where=known, out=np.zeros(fine.shape)).max(initial=0.0)
+    return float(off / scale) if scale > 0 else 0.0
+
+
+def _initial_strengths(problem: Problem, layers: Layers) -> Floats:
+    return theory.initial_strength(layers.lower.T, layers.w32, problem.synthesizers, problem.inputs.analyzers)
+
+
+class Interrupted(Exception):  # noqa: N818 (nothing is wrong)
+    """Raised inside a computation in Python that is to stop."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """When to record, in presentations, when to stop, and what to keep."""
+
+    presentations: NDArray[np.int64]
+    total: int
+    keep: frozenset[str]
+
+
+class Online:
+    """Trains online in the core."""
+
+    def __init__(self, grid: Grid, dtype: str, rate: float, order: object, threads: int, stop: Any) -> None:
+        self._grid, self._dtype, self._rate, self._order = grid, dtype, rate, order
+        self.threads, self._stop = threads, stop
+        self._training_sets: dict[Problem, _engine.TrainingSet] = {}
+
+    def train(self, problem: Problem, layers: Layers, key: int) -> Record:
+        """Return the record of one network; `key` is that of its order."""
+        grid, times = self._grid, self._grid.presentations.size
+        training_set = self._training_sets.get(problem)
+        if training_set is None:
+            training_set = self._training_sets.setdefault(problem, _engine.TrainingSet(problem, self._dtype))
+        network = training_set.network(layers, self._rate, self._order, key)
+        (lower_rows, hidden), (rows, items) = layers.lower.shape, problem.outputs.shape
+        strengths, loss = np.full((times, problem.synthesizers.shape[1]), np.nan), np.full(times, np.nan)
+        kept_hidden = lower = w32 = None
+        if "hidden" in grid.keep:
+            kept_hidden = np.full((times, items, hidden), np.nan, self._dtype)
+        if "weights" in grid.keep:
+            lower = np.full((times, lower_rows, hidden), np.nan, self._dtype)
+            w32 = np.full((times, rows, hidden), np.nan, self._dtype)
+        _, status = network.record(
+            grid.presentations,
+            threads=self.threads,
+            stop=self._stop,
+            mode_strengths=strengths,
+            loss=loss,
+            hidden=kept_hidden,
+            lower=lower,
+            w32=w32,
+        )
+        if status == "ok" and network.position < grid.total:
+            _, status = network.record(np.array([grid.total]), threads=self.threads, stop=self._stop)
+        over_time = None if lower is None or w32 is None else Layers(lower, w32)
+        last = Layers(network.lower(), network.w32())
+        initial = _initial_strengths(problem, layers)
+        return Record(strengths, loss, initial, last, kept_hidden, over_time, status, network.position)
+
+
+class Flow:
+    """Integrates the averaged flow (7)-(8)."""
+
+    threads = 1  # the integrator holds the interpreter's lock
+
+    def __init__(self, grid: Grid, rate: float, rtol: float, poll: Callable[[], None]) -> None:
+        self._grid, self._rate, self._rtol, self._poll = grid, rate, rtol, poll
+
+    def train(self, problem: Problem, layers: Layers, key: int) -> Record:
+        """Return the record of one network."""
+        grid, inputs, outputs = self._grid, problem.inputs, problem.outputs
+        lengths = np.ones(inputs.size) if inputs.lengths is None else inputs.lengths
+        times = np.append(grid.presentations, grid.total) * (self._rate / outputs.shape[1])
+        w21, w32 = theory.integrate(
+            times,
+            np.ascontiguousarray(inputs.orthonormal(layers.lower).T),
+            layers.w32,
+            outputs @ inputs.vectors.T,
+            inputs.vectors @ inputs.vectors.T,
+            self._rtol,
+            self._poll,
+        )
+        hidden = np.swapaxes(w21 @ inputs.vectors, 1, 2)
+        shown = w32 @ np.swapaxes(hidden, 1, 2)
+        strengths = np.einsum("ra,trp,pa->ta", problem.synthesizers, shown, inputs.coefficients, optimize=True)
+        loss = np.sum((outputs - shown) ** 2, axis=(1, 2)) / 2
+        over_time = Layers(np.ascontiguousarray(np.swapaxes(w21, 1, 2)) * lengths[:, None], w32)
+        return Record(
+            strengths[:-1],
+            loss[:-1],
+            _initial_strengths(problem, layers),
+            Layers(over_time.lower[-1], w32[-1]),
+            hidden[:-1] if "hidden" in grid.keep else None,
+            Layers(over_time.lower[:-1], w32[:-1]) if "weights" in grid.keep else None,
+            "ok",
+            grid.total,
+        )
