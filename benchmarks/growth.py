@@ -9,10 +9,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from baselines import numpy_loop
 from beside import seconds
 
 import pylinear as pl
+from baselines import numpy_loop
 
 BASE = {"n_features": 10_000, "hidden": 128, "n_items": 32}
 AXES = {
@@ -55,7 +55,9 @@ def krylov_epoch(data, hidden, rate) -> float:
     """Return the seconds of an epoch beyond those that make a training ready."""
 
     def train(epochs):
-        pl.train(data, hidden=hidden, rate=rate, epochs=epochs, init=pl.Gaussian(SIGMA), rng=0, reduce="krylov", record=1)
+        pl.train(
+            data, hidden=hidden, rate=rate, epochs=epochs, init=pl.Gaussian(SIGMA), rng=0, reduce="krylov", record=1
+        )
 
     few, many = 10, 410
     return max(shortest(lambda: train(many)) - shortest(lambda: train(few)), 1e-9) / (many - few)

@@ -168,13 +168,13 @@ def _network_class(dtype: str) -> Any:
     return getattr(core(), f"Network{dtype[-2:]}")
 
 
-def network_bytes(sizes: tuple[int, int, int], route: str, hidden: int, dtype: str, threads: int) -> float:
+def network_bytes(sizes: tuple[int, int, int], route: str, update: str, hidden: int, dtype: str, threads: int) -> float:
     """Return the bytes that one network takes, with the float64 weights that it is made from and copied to.
 
     `sizes` are the rows of W32, the items, and the rows of the lower layer.
     """
     rows, _, lower = sizes
-    return float(_network_class(dtype).bytes(route, "online", *sizes, hidden, threads)) + 16.0 * hidden * (rows + lower)
+    return float(_network_class(dtype).bytes(route, update, *sizes, hidden, threads)) + 16.0 * hidden * (rows + lower)
 
 
 def training_set_bytes(rows: int, n_items: int, dtype: str) -> int:
@@ -184,12 +184,11 @@ def training_set_bytes(rows: int, n_items: int, dtype: str) -> int:
 
 
 class TrainingSet:
-    """A problem as the core reads it: arrays of one dtype for one route, shared by any number of networks."""
+    """A problem as the core reads it: arrays of one dtype, shared by any number of networks."""
 
     def __init__(self, problem: Problem, dtype: str) -> None:
         inputs = problem.inputs
         self.dtype = np.dtype(dtype)
-        self.route = inputs.route
         self._network = _network_class(dtype)
         self._training_set = getattr(core(), f"TrainingSet{dtype[-2:]}")(
             outputs=self.cast("outputs", problem.outputs),
@@ -199,13 +198,13 @@ class TrainingSet:
             coefficients=np.ascontiguousarray(inputs.coefficients, dtype=np.float64),
         )
 
-    def network(self, layers: Layers, rate: float, order: object, key: int) -> Any:
+    def network(self, layers: Layers, *, route: str, update: str, rate: float, order: object, key: int) -> Any:
         """Return a core network with these weights; `order` is a name or an array of items."""
         named = isinstance(order, str)
         return self._network(
             data=self._training_set,
-            route=self.route,
-            update="online",
+            route=route,
+            update=update,
             rate=rate,
             order=order if named else "given",
             key=key,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,6 @@ class InputSide:
 
     Attributes
     ----------
-    route : str
-        "blocked" or "fused".
     span : (N1, L) or None
         Orthogonal columns: the inputs of the items where they are orthogonal, else a basis of them; None for the
         identity.
@@ -52,7 +50,6 @@ class InputSide:
         The input vectors in the basis, if the core reads them: where they are not orthogonal.
     """
 
-    route: Literal["blocked", "fused"]
     span: Floats | None
     lengths: Floats | None
     squares: Floats
@@ -92,20 +89,20 @@ class InputSide:
         return lower / np.where(self.lengths > 0, self.lengths, 1.0)[:, None]
 
 
-def input_side(data: Dataset, route: Literal["blocked", "fused"], *, reduce: bool) -> InputSide:
-    """Return the inputs for a route; correlated ones in at most as many dimensions as they span if `reduce`."""
+def input_side(data: Dataset, *, reduce: bool) -> InputSide:
+    """Return the inputs, correlated ones in at most as many dimensions as they span if `reduce`."""
     modes = data.modes
     if data.one_hot:
-        return InputSide(route, None, None, np.ones(data.n_items), modes.v, modes.v, None)
+        return InputSide(None, None, np.ones(data.n_items), modes.v, modes.v, None)
     with np.errstate(over="ignore"):  # the run will diverge, and say so
         squares = np.sum(data.inputs**2, axis=0)
     coefficients: Floats = np.asarray(np.linalg.lstsq(data.inputs, modes.v, rcond=None)[0], dtype=np.float64)
     if data.orthogonal:
-        return InputSide(route, data.inputs, np.sqrt(squares), squares, coefficients, coefficients, None)
+        return InputSide(data.inputs, np.sqrt(squares), squares, coefficients, coefficients, None)
     if not reduce:
-        return InputSide(route, None, None, squares, coefficients, modes.v, data.inputs)
+        return InputSide(None, None, squares, coefficients, modes.v, data.inputs)
     basis, vectors = data.input_span
-    return InputSide(route, basis, None, squares, coefficients, basis.T @ modes.v, vectors)
+    return InputSide(basis, None, squares, coefficients, basis.T @ modes.v, vectors)
 
 
 @dataclass(frozen=True, eq=False)

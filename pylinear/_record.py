@@ -138,11 +138,11 @@ class Grid:
     keep: frozenset[str]
 
 
-class Online:
-    """Trains online in the core."""
+class Core:
+    """Trains in the core, online or in batches."""
 
-    def __init__(self, grid: Grid, dtype: str, rate: float, order: object, threads: int, stop: Any) -> None:
-        self._grid, self._dtype, self._rate, self._order = grid, dtype, rate, order
+    def __init__(self, grid: Grid, dtype: str, rule: dict[str, Any], threads: int, stop: Any) -> None:
+        self._grid, self._dtype, self._rule = grid, dtype, rule
         self.threads, self._stop = threads, stop
         self._training_sets: dict[Problem, _engine.TrainingSet] = {}
 
@@ -152,7 +152,7 @@ class Online:
         training_set = self._training_sets.get(problem)
         if training_set is None:
             training_set = self._training_sets.setdefault(problem, _engine.TrainingSet(problem, self._dtype))
-        network = training_set.network(layers, self._rate, self._order, key)
+        network = training_set.network(layers, **self._rule, key=key)
         (lower_rows, hidden), (rows, items) = layers.lower.shape, problem.outputs.shape
         strengths, loss = np.full((times, problem.synthesizers.shape[1]), np.nan), np.full(times, np.nan)
         kept_hidden = lower = w32 = None

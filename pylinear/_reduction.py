@@ -146,15 +146,15 @@ class Work:
         return float(self.presentations * (6 * rows * hidden + fused + _PER_PRESENTATION) + self.times * record)
 
 
-def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol: float, work: Work) -> Reducer:
+def choose(reduce: Reduce, start: Start, tol: float, work: Work) -> Reducer:
     """Return the reduction that was asked for, or the cheapest that leaves the trajectory as it is.
 
     The choice depends on sizes and options alone.
     """
     data, init = start.data, start.init
     if reduce is False:
-        return Exact(start, input_side(data, route, reduce=False))
-    inputs = input_side(data, route, reduce=True)
+        return Exact(start, input_side(data, reduce=False))
+    inputs = input_side(data, reduce=True)
     scale = init.scale if isinstance(init, Gaussian) else None
     first = 1 if scale is None else first_level(data, start.hidden, scale, tol)
     if scale is not None and (reduce == "law" or not data.has_outputs):
@@ -165,7 +165,7 @@ def choose(reduce: Reduce, start: Start, route: Literal["blocked", "fused"], tol
     if reduce == "auto":
         reduce = _cheapest(start, inputs, None if scale is None or tol < work.finest else first, work)
         if reduce is False:
-            return Exact(start, input_side(data, route, reduce=False))
+            return Exact(start, input_side(data, reduce=False))
     axis = shorter_axis(data.n_features, start.hidden, min(data.n_features, data.n_items), inputs.size)
     outputs = output_side(data, inputs) if axis == "rows" or reduce == "krylov" else None
     base = Exact(start, inputs, outputs, axis, "exact")

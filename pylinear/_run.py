@@ -151,7 +151,7 @@ class Run:
     rate : float
         Learning rate.
     update : str
-        "online" or "flow".
+        "online", "batch" or "flow".
     order : str or (L,) int64
         Order of presentation.
     init : Gaussian, Decoupled, Balanced or Given

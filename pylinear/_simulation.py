@@ -47,12 +47,24 @@ def check_order(order: Any, n_items: int) -> str | NDArray[np.int64]:
     return items.astype(np.int64)
 
 
-def check_route(route: object, data: Dataset) -> Literal["blocked", "fused"]:
-    """Return the route that is to be taken."""
+def check_route(route: object, data: Dataset, update: str) -> str:
+    """Return the argument `route`, if it can be taken."""
     chosen = _check.choice("route", route, ("auto", "blocked", "fused"))
-    if chosen == "blocked" and not data.orthogonal:
+    if update == "batch" and chosen == "fused":
+        raise ValueError("route must be 'blocked' or 'auto' for update='batch', which goes by blocks; got 'fused'")
+    if update == "online" and chosen == "blocked" and not data.orthogonal:
         raise ValueError("route must be 'fused' or 'auto' for these inputs; 'blocked' needs mutually orthogonal inputs")
-    return "blocked" if chosen != "fused" and data.orthogonal else "fused"
+    return chosen
+
+
+def best_route(route: str, data: Dataset, update: str, rows: int) -> Literal["blocked", "fused"]:
+    """Return the route for a network with so many rows of W32."""
+    if update == "batch":
+        return "blocked"
+    # A block costs as much beside its pass over W32 as some rows of it for each presentation, and some more (measured
+    # for 2 to 64 items and 16 to 128 hidden units).
+    few = rows <= data.n_items + 30
+    return "fused" if route == "fused" or not data.orthogonal or (route == "auto" and few) else "blocked"
 
 
 def check_epochs(name: str, epochs: object, n_items: int) -> int:
@@ -94,7 +106,10 @@ class Simulation:
         At most so many threads; all processors by default. The result does not depend on it.
     route : {"auto", "blocked", "fused"}
         How it is computed, not what: "blocked" handles many presentations in one pass over W32 and needs mutually
-        orthogonal inputs; "fused" makes one pass a presentation. The two agree to roundoff.
+        orthogonal inputs; "fused" makes one pass a presentation. The two agree to roundoff. "auto" takes the faster.
+    update : {"online", "batch"}
+        "online": at each presentation. "batch": once an epoch, by the sum over all items from the old weights; there
+        is no order then.
 
     Attributes
     ----------
@@ -136,28 +151,35 @@ class Simulation:
         dtype: Literal["float64", "float32"] = "float64",
         threads: int | None = None,
         route: Route = "auto",
+        update: Literal["online", "batch"] = "online",
     ) -> None:
         _engine.core()
         self.data = check_data(data)
         self.dtype = _check.dtype_name(dtype)
         self.rate = check_rate(rate, self.dtype)
         self.threads = _check.threads(threads)
-        self.route = check_route(route, data)
+        self.update = _check.choice("update", update, ("online", "batch"))
+        self.route = best_route(check_route(route, data, self.update), data, self.update, data.n_features)
         self.order = check_order(order, data.n_items)
         kind = np.dtype(self.dtype).type
         self._start = _check.array("w21", w21, (None, data.n_inputs), kind)
         self.hidden_units = self._start.shape[0]
         upper = _check.array("w32", w32, (data.n_features, self.hidden_units), kind)
         sizes = data.n_features, data.n_items, data.n_items if data.orthogonal else data.n_inputs
-        networks = _engine.network_bytes(sizes, self.route, self.hidden_units, self.dtype, self.threads)
+        networks = _engine.network_bytes(sizes, self.route, self.update, self.hidden_units, self.dtype, self.threads)
         _memory.require("this network", networks + _engine.training_set_bytes(*sizes[:2], self.dtype))
         self.rng = seed_of(rng)
         self.status = "ok"
-        self._inputs = input_side(data, self.route, reduce=False)
+        self._inputs = input_side(data, reduce=False)
         layers = Layers(self._inputs.lower(self._start), upper)
-        key = philox_key(self.rng, Use.ORDER)
-        training_set = _engine.TrainingSet(direct_problem(data, self._inputs), self.dtype)
-        self._network = training_set.network(layers, self.rate, self.order, key)
+        self._network = _engine.TrainingSet(direct_problem(data, self._inputs), self.dtype).network(
+            layers,
+            route=self.route,
+            update=self.update,
+            rate=self.rate,
+            order=self.order,
+            key=philox_key(self.rng, Use.ORDER),
+        )
         # The core trains without the interpreter's lock, so that another thread could come in between.
         self._lock = threading.Lock()
         self._owner: int | None = None
@@ -196,6 +218,8 @@ class Simulation:
             count = _check.integer("presentations", presentations, 0, MOST_PRESENTATIONS)
         else:
             count = check_epochs("epochs", epochs, self.data.n_items)
+        if self.update == "batch" and count % self.data.n_items:
+            raise ValueError(f"advance must be by whole epochs for update='batch'; got {count / self.data.n_items:g}")
         self._record(count if self.status == "ok" else 0)
 
     def __reduce_ex__(self, _: Any) -> Any:

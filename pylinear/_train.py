@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
 from typing import Any, Literal
@@ -17,12 +17,13 @@ from pylinear import _blas, _check, _engine, _memory
 from pylinear._dataset import Dataset
 from pylinear._initial import Decoupled, Gaussian, Given, Initial, Start
 from pylinear._random import RNG, Use, philox_key, seed_of
-from pylinear._record import Flow, Grid, Interrupted, Online, Settled, Task
+from pylinear._record import Core, Flow, Grid, Interrupted, Settled, Task
 from pylinear._reduction import Reduce, Reducer, Work, check_reduce, choose
 from pylinear._run import Networks, Run, TrainingInterrupted
 from pylinear._simulation import (
     Order,
     Route,
+    best_route,
     check_data,
     check_epochs,
     check_order,
@@ -39,7 +40,7 @@ def train(
     epochs: float,
     init: Gaussian | Decoupled | tuple[ArrayLike, ArrayLike] = Gaussian(1e-4),  # noqa: B008 (frozen)
     order: Order = "reshuffled",
-    update: Literal["online", "flow"] = "online",
+    update: Literal["online", "batch", "flow"] = "online",
     reduce: Reduce = "auto",
     tol: float = 1e-12,
     runs: int = 1,
@@ -65,9 +66,10 @@ def train(
     init : Gaussian, Decoupled, Balanced or (w21, w32)
         Initial weights. Arrays are (N2, N1) and (N3, N2), or one pair a run along a leading axis.
     order : {"reshuffled", "cyclic", "with_replacement"} or sequence of int
-        As in `Simulation`; every run draws its own. The flow has none.
-    update : {"online", "flow"}
-        "online": one presentation after the other, (3)-(4). "flow": the average over items in continuous time, (7)-(8),
+        As in `Simulation`; every run draws its own. Only online learning has one.
+    update : {"online", "batch", "flow"}
+        "online": one presentation after the other, (3)-(4). "batch": once an epoch by the sum over all items, from the
+        old weights; times must be whole epochs. "flow": the average over items in continuous time, (7)-(8),
         with tau = 1 / rate for time in epochs.
     reduce : {"auto", "exact", "krylov", "law"} or False
         Which smaller network to train instead. "exact": W32 rotated and cut to what the run can reach, at most P + N2
@@ -134,19 +136,20 @@ def train(
         data=data,
         hidden=_check.integer("hidden", hidden),
         dtype=_check.dtype_name(dtype),
-        update=_check.choice("update", update, ("online", "flow")),
+        update=_check.choice("update", update, ("online", "batch", "flow")),
         order=check_order(order, data.n_items),
-        route=check_route(route, data),
+        route=check_route(route, data, str(update)),
         runs=_check.integer("runs", runs),
         rate=check_rate(rate, dtype),
         tol=_check.real("tol", tol, 0.0, 1.0, above=True),
-        grid=Grid(_times(record, total, data.n_items), total, _keep(keep)),
+        grid=Grid(_times(record, total, data.n_items, whole_epochs=update == "batch"), total, _keep(keep)),
         threads=_check.threads(threads),
     )
-    _check_flow(plan)
+    _check_update(plan)
     first = _initial(init, plan)
     reduce = check_reduce(reduce, data, first)
-    reducer = choose(reduce, Start(first, data, plan.hidden, seed_of(rng)), plan.route, plan.tol, plan.work)
+    reducer = choose(reduce, Start(first, data, plan.hidden, seed_of(rng)), plan.tol, plan.work)
+    plan = replace(plan, route=best_route(plan.route, data, plan.update, reducer.largest[0]))
     plan.check_memory(reducer)
     return _execute(plan, reducer)
 
@@ -160,7 +163,7 @@ class _Plan:
     dtype: str
     update: str
     order: str | NDArray[np.int64]
-    route: Literal["blocked", "fused"]
+    route: str
     runs: int
     rate: float
     tol: float
@@ -192,7 +195,9 @@ class _Plan:
         record += times * (weights + full_size * item) if "weights" in self.grid.keep else 0
         record += times * (hidden + self.hidden) * data.n_items * item if "hidden" in self.grid.keep else 0
         sizes = rows, data.n_items, lower
-        network = _engine.network_bytes(sizes, self.route, hidden, self.dtype, self.threads_inside)
+        network = _engine.network_bytes(
+            sizes, self.route, "batch" if self.update == "batch" else "online", hidden, self.dtype, self.threads_inside
+        )
         if self.update == "flow":
             network += 24.0 * times * (rows * (hidden + data.n_items) + lower * hidden)
         shared = self.workers * (network + begin) + _engine.training_set_bytes(rows, data.n_items, self.dtype)
@@ -258,14 +263,15 @@ class _Stop:
             raise Interrupted
 
 
-def _trainer(plan: _Plan, threads: int, stop: _Stop) -> Online | Flow:
+def _trainer(plan: _Plan, threads: int, stop: _Stop) -> Core | Flow:
     if plan.update == "flow":
         # Ten times finer, so that two levels differ by what tells them apart and not by the integrator's steps.
         return Flow(plan.grid, plan.rate, plan.tol / 10, stop.poll)
-    return Online(plan.grid, plan.dtype, plan.rate, plan.order, threads, stop.core)
+    rule = {"route": plan.route, "update": plan.update, "rate": plan.rate, "order": plan.order}
+    return Core(plan.grid, plan.dtype, rule, threads, stop.core)
 
 
-def _settle(trainer: Online | Flow, reducer: Reducer, stop: _Stop, k: int, *, weights: bool = False) -> Settled:
+def _settle(trainer: Core | Flow, reducer: Reducer, stop: _Stop, k: int, *, weights: bool = False) -> Settled:
     """Train network k."""
     key = philox_key(reducer.start.seed, Use.ORDER, k)
     # In the caller's own thread, Ctrl-C ends what that thread does and nothing beside it.
@@ -280,7 +286,7 @@ def _with_weights(plan: _Plan, reducer: Reducer, k: int) -> Settled:
 
 
 def _execute(plan: _Plan, reducer: Reducer) -> Run:
-    if reducer.kind == "none" and plan.update == "online":  # no linear algebra but the core's own
+    if reducer.kind == "none" and plan.update != "flow":  # no linear algebra but the core's own
         return _train_all(plan, reducer)
     with _blas.one_thread():
         return _train_all(plan, reducer)
@@ -330,14 +336,20 @@ def _wait(tasks: list[Future[None]]) -> None:
             return
 
 
-def _one_run(trainer: Online | Flow, reducer: Reducer, stop: _Stop, k: int, results: _Results) -> None:
+def _one_run(trainer: Core | Flow, reducer: Reducer, stop: _Stop, k: int, results: _Results) -> None:
     """Train network k and put it in its place."""
     with contextlib.suppress(Interrupted):
         results.take(k, _settle(trainer, reducer, stop, k))
 
 
-def _check_flow(plan: _Plan) -> None:
-    """Raise if the flow knows nothing of what is asked for."""
+def _check_update(plan: _Plan) -> None:
+    """Raise if the update knows nothing of what is asked for."""
+    n_items, grid = plan.data.n_items, plan.grid
+    if plan.update == "batch":
+        for name, times in (("epochs", np.array([grid.total])), ("record", grid.presentations)):
+            between = times[times % n_items != 0]
+            if between.size:
+                raise ValueError(f"{name} must be whole epochs for update='batch'; got {between[0] / n_items:g}")
     if plan.update != "flow":
         return
     if plan.dtype != "float64":
@@ -366,12 +378,12 @@ def _keep(keep: object) -> frozenset[str]:
     return frozenset(_check.choice("keep", x, ("hidden", "weights")) for x in keep)
 
 
-def _times(record: Any, total: int, n_items: int) -> NDArray[np.int64]:
-    """Return the presentations to record at."""
+def _times(record: Any, total: int, n_items: int, *, whole_epochs: bool) -> NDArray[np.int64]:
+    """Return the presentations to record at; with `whole_epochs`, no others."""
     if _check.rank(record) == 0:
         count = _check.integer("record", record, 1, 2**31)
         epochs, rest = divmod(total, n_items)
-        unit = n_items if rest == 0 and epochs >= count - 1 else 1
+        unit = n_items if rest == 0 and (whole_epochs or epochs >= count - 1) else 1
         last = total // unit
         count = min(count, last + 1)
         if count == 1:

@@ -43,6 +43,17 @@ def presented(order, n_items, seed, count, run=0):
     return out[:count]
 
 
+def batch(data, w21, w32, rate, epochs):
+    """(3)-(4) summed over all items, from the old weights, once an epoch."""
+    w21, w32 = w21.copy(), w32.copy()
+    for _ in range(epochs):
+        error = data.outputs - w32 @ w21 @ data.inputs
+        back = w32.T @ error @ data.inputs.T
+        w32 += rate * error @ (w21 @ data.inputs).T
+        w21 += rate * back
+    return w21, w32
+
+
 def sequential(data, w21, w32, rate, items):
     """The mistake of updating W21 from the W32 that has just been updated."""
     w21, w32 = w21.copy(), w32.copy()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import pylinear as pl
 from baselines import naive
-from oracles import presented, relative, sequential
+from oracles import batch, presented, relative, sequential
 
 pytestmark = pytest.mark.core
 
@@ -70,6 +70,43 @@ def test_blocked_and_fused_are_the_naive_loop(size, kind, order):
         assert relative(run.weights.w32[0], expected[1]) < 1e-12
         # Trained at all, and not merely left alone.
         assert relative(w32, expected[1]) > 1e-3
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+@pytest.mark.parametrize("kind", INPUTS)
+@pytest.mark.parametrize("reduce", [False, "exact", "krylov"])
+def test_batches_are_the_sum_over_items(size, kind, reduce):
+    data, w21, w32, rate = make_problem(size, kind)
+    options = {"hidden": size[1], "rate": rate, "init": (w21, w32), "update": "batch", "rng": 0, "reduce": reduce}
+    run = pl.train(data, epochs=60, record=[0, 7, 60], keep=["hidden"], **options)
+    for t, epochs in enumerate([0, 7, 60]):
+        a, b = batch(data, w21, w32, rate, epochs)
+        shown = b @ a @ data.inputs
+        assert run.loss[0, t] == pytest.approx(0.5 * np.sum((data.outputs - shown) ** 2), rel=1e-11)
+        assert relative(run.hidden[0, t], a @ data.inputs) < 1e-11
+        strengths = np.diag(data.modes.u.T @ b @ a @ data.modes.v)
+        assert np.abs(run.mode_strengths[0, t] - strengths).max() < 1e-12 * data.modes.s[0]
+    assert run.completed[0] == 60 * data.n_items
+    assert relative(run.weights.w21[0], a) < 1e-11
+    assert relative(run.weights.w32[0], b) < 1e-11
+    assert relative(w32, b) > 1e-3
+
+
+def test_a_simulation_by_batches():
+    data, w21, w32, rate = make_problem((60, 9, 140), "correlated")
+    sim = pl.Simulation(data, w21, w32, rate=rate, update="batch", dtype="float64")
+    sim.advance(epochs=3)
+    sim.advance(presentations=2 * 140)
+    expected = batch(data, w21, w32, rate, 5)
+    assert sim.epochs == 5
+    assert relative(sim.w21, expected[0]) < 1e-13
+    assert relative(sim.w32, expected[1]) < 1e-13
+    with pytest.raises(ValueError, match=r"whole epochs for update='batch'; got 0\.5"):
+        sim.advance(presentations=70)
+    sim = pl.Simulation(data, w21, w32, rate=100.0, update="batch")
+    sim.advance(epochs=100)
+    assert sim.status == "diverged"
+    assert np.isfinite(sim.w32).all()
 
 
 @pytest.mark.parametrize("route", ["blocked", "fused"])
