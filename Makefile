@@ -55,9 +55,10 @@ pure:
 	CXX=/bin/false $(VENV)-pure/bin/pip install --quiet --config-settings=build-dir=build/pure ".[test]"
 	PYLINEAR_REQUIRE_CORE=0 $(VENV)-pure/bin/pytest
 
+# One table of ratios taken in one process, and of peak memory; some minutes on a machine that does nothing else.
 bench: $(VENV)
 	$(BIN)/pip install --quiet ".[test]"
-	$(BIN)/pytest benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds --benchmark-sort=name --benchmark-group-by=group
+	$(BIN)/pytest benchmarks --quiet --benchmark-only --benchmark-quiet --timeout=900
 
 $(VENV):
 	$(PYTHON) -m venv $(VENV)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -17,7 +18,13 @@ def seconds(f: Callable[[], object]) -> float:
 
 @dataclass
 class Row:
-    """One line of the table: a ratio with its quartiles, the engine's own time, and what else is worth knowing."""
+    """One line of the table: a ratio with its quartiles, the engine's own time, and what else is worth knowing.
+
+    Without ratios it is the engine's time that has a goal, and quartiles.
+    """
+
+    TITLE: ClassVar = "speed: ratios taken turn by turn"
+    HEADER: ClassVar = ["case", "against", "goal", "median", "quartiles", "engine", ""]
 
     case: str
     against: str
@@ -27,19 +34,32 @@ class Row:
     remarks: list[str] = field(default_factory=list)
 
     def cells(self) -> list[str]:
-        low, median, high = np.percentile(self.ratios, [25, 50, 75])
+        show = number if self.ratios else duration
+        low, median, high = (show(float(x)) for x in np.percentile(self.ratios or self.engine, [25, 50, 75]))
         return [
             self.case,
             self.against,
             self.goal,
-            number(median),
-            f"{number(low)} .. {number(high)}",
+            median,
+            f"{low} .. {high}",
             duration(float(np.median(self.engine))),
             "; ".join(self.remarks),
         ]
 
 
-HEADER = ["case", "against", "goal", "median", "quartiles", "engine", ""]
+@dataclass
+class Memory:
+    """Bytes at the peak, above those after the import, beside those of the arrays that a case cannot do without."""
+
+    TITLE: ClassVar = "memory: a process each"
+    HEADER: ClassVar = ["case", "must hold [MB]", "peak [MB]"]
+
+    case: str
+    held: int
+    peak: int
+
+    def cells(self) -> list[str]:
+        return [self.case, f"{self.held / 1e6:,.1f}", f"{self.peak / 1e6:,.1f}"]
 
 
 def number(x: float) -> str:
@@ -72,6 +92,12 @@ def beside(
     benchmark.pedantic(engine, setup=lambda: others.append(seconds(other) / each[1]), rounds=rounds)
     times = [t / each[0] for t in benchmark.stats.stats.data]
     return [o / t for o, t in zip(others, times, strict=True)], times
+
+
+def once(benchmark, engine: Callable[[], object], *, rounds: int = 1) -> list[float]:
+    """Return the engine's times where there is nothing to put beside it."""
+    benchmark.pedantic(engine, rounds=rounds)
+    return list(benchmark.stats.stats.data)
 
 
 def gemm(dtype: str, n: int = 2048) -> tuple[Callable[[], object], float]:

@@ -1,27 +1,32 @@
-"""Collects the rows of the benchmarks and prints them as one table."""
+"""Collects the rows of the benchmarks and prints them as tables."""
 
 import pytest
-from beside import HEADER
+from beside import Memory, Row
 
-ROWS = pytest.StashKey()
+TABLES = pytest.StashKey()
 
 
 def pytest_configure(config):
-    config.stash[ROWS] = []
+    config.stash[TABLES] = {Row: [], Memory: []}
 
 
 @pytest.fixture
 def table(request):
-    return request.config.stash[ROWS]
+    return request.config.stash[TABLES][Row]
+
+
+@pytest.fixture
+def memory(request):
+    return request.config.stash[TABLES][Memory]
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    rows = [row.cells() for row in config.stash[ROWS]]
-    if not rows:
-        return
-    widths = [max(len(line[column]) for line in [HEADER, *rows]) for column in range(len(HEADER))]
-    terminalreporter.section("benchmarks")
-    for line in [HEADER, *rows]:
-        terminalreporter.write_line(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        )
+    for kind, rows in config.stash[TABLES].items():
+        if not rows:
+            continue
+        lines = [kind.HEADER, *(row.cells() for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        terminalreporter.section(kind.TITLE)
+        for line in lines:
+            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            terminalreporter.write_line("  ".join(cells).rstrip())

@@ -2,21 +2,14 @@
 
 import numpy as np
 import pytest
+from beside import Row, beside, once
 
 import pylinear as pl
 from baselines import diffusion, diffusion_loop
 
 TREE = pl.Tree((2,) * 6, 0.1)
 N = 1_000_000
-GROUP = "sample 1,000,000 features x 64 items, int8"
-ENGINES = pytest.mark.parametrize("engine", ["native", "numba"])
-
-
-def report(benchmark, n_features, n_bytes=0):
-    median = benchmark.stats.stats.median
-    benchmark.extra_info["G features x items/s"] = round(n_features * TREE.n_items / median / 1e9, 2)
-    if n_bytes:
-        benchmark.extra_info["GB/s"] = round(n_bytes / median / 1e9, 2)
+CASE = "sampler, 1e6 features x 64 items, int8"
 
 
 def assert_diffused(values):
@@ -26,46 +19,53 @@ def assert_diffused(values):
     assert np.abs(values.T @ values / len(values) - TREE.covariance).max() < 0.05
 
 
-@ENGINES
-@pytest.mark.parametrize("threads", [1, None], ids=["1 thread", "all threads"])
-def test_engine(benchmark, engine, threads):
-    benchmark.group = GROUP
-    arguments = {"rng": 0, "dtype": "int8", "engine": engine, "threads": threads}
-    assert_diffused(TREE.sample(20_000, **arguments).outputs)
-    benchmark.pedantic(TREE.sample, (N,), arguments, rounds=10 if engine == "native" else 2, warmup_rounds=1)
-    report(benchmark, N, N * TREE.n_items)
+def numpy_levels(n):
+    return diffusion(TREE.branching, TREE.flip, n, np.random.default_rng(0))
 
 
-def test_numpy(benchmark):
-    benchmark.group = GROUP
-    assert_diffused(diffusion(TREE.branching, TREE.flip, 20_000, np.random.default_rng(0)))
-    benchmark.pedantic(diffusion, (TREE.branching, TREE.flip, N, np.random.default_rng(0)), rounds=2)
-    report(benchmark, N)
+def numba_loop(n):
+    return diffusion_loop(np.array(TREE.branching), np.array(TREE.flip), np.empty((n, TREE.n_items), np.int8))
 
 
-def test_numba_loop(benchmark):
-    benchmark.group = GROUP
-    tree = np.array(TREE.branching), np.array(TREE.flip)
-    assert_diffused(diffusion_loop(*tree, np.empty((20_000, TREE.n_items), np.int8)))
-    benchmark.pedantic(lambda: diffusion_loop(*tree, np.empty((N, TREE.n_items), np.int8)), rounds=2)
-    report(benchmark, N, N * TREE.n_items)
+@pytest.mark.parametrize(("loop", "goal"), [(numpy_levels, ">= 60"), (numba_loop, ">= 30")], ids=["numpy", "numba"])
+def test_sample(benchmark, table, loop, goal):
+    whole = TREE.sample(20_000, rng=0, engine="numba", dtype="int8").outputs
+    assert (TREE.sample(20_000, rng=0, engine="native", dtype="int8").outputs == whole).all()
+    assert_diffused(whole)
+    assert_diffused(loop(20_000))
+
+    def five():
+        for _ in range(5):
+            TREE.sample(N, rng=0, dtype="int8", engine="native")
+
+    ratios, times = beside(benchmark, five, lambda: loop(N), rounds=7, each=(5, 1))
+    rate = N * TREE.n_items / np.median(times) / 1e9
+    table.append(Row(CASE, loop.__name__, goal, ratios, times, [f"{rate:.1f} GB/s written"]))
 
 
-@ENGINES
-def test_sample_bits(benchmark, engine):
-    benchmark.group = "sample_bits, 1,000,000 features x 64 items"
-    bits = TREE.sample_bits(20_000, rng=0, engine=engine)
+def test_numba_engine(benchmark, table):
+    ratios, times = beside(
+        benchmark,
+        lambda: TREE.sample(N, rng=0, dtype="int8", engine="numba"),
+        lambda: numba_loop(N),
+        rounds=5,
+    )
+    table.append(Row(f"{CASE}, numba engine", "numba_loop", "-", ratios, times))
+
+
+def test_sample_bits(benchmark, table):
+    bits = TREE.sample_bits(20_000, rng=0)
     signs = np.unpackbits(bits.view(np.uint8), axis=1, bitorder="little")[:, :20_000]
     assert (TREE.sample(20_000, rng=0, engine="numba").outputs == (1 - 2 * signs.astype(int)).T).all()
-    rounds = 10 if engine == "native" else 2
-    benchmark.pedantic(TREE.sample_bits, (N,), {"rng": 0, "engine": engine}, rounds=rounds, warmup_rounds=1)
-    report(benchmark, N, N * TREE.n_items / 8)
+    ratios, times = beside(
+        benchmark, lambda: TREE.sample_bits(N, rng=0), lambda: TREE.sample(N, rng=0, dtype="int8"), rounds=9
+    )
+    table.append(Row("sample_bits, 1e6 features x 64 items", "the same as int8", "-", ratios, times))
 
 
-@pytest.mark.parametrize(("engine", "n_features"), [("native", 10**8), ("numba", 10**6)])
-def test_gram(benchmark, engine, n_features):
-    benchmark.group = "gram, 64 items"
+def test_gram(benchmark, table):
     outputs = TREE.sample(20_000, rng=0, engine="numba").outputs
-    assert (TREE.gram(20_000, rng=0, engine=engine) == outputs.T @ outputs).all()
-    benchmark.pedantic(TREE.gram, (n_features,), {"rng": 0, "engine": engine}, rounds=2)
-    report(benchmark, n_features)
+    assert (TREE.gram(20_000, rng=0) == outputs.T @ outputs).all()
+    times = once(benchmark, lambda: TREE.gram(10**9, rng=0))
+    rate = 10**9 * TREE.n_items / np.median(times) / 1e9
+    table.append(Row("tree.gram(10**9), 64 items", "wall time", "< 40 s", [], times, [f"{rate:.1f} G values/s"]))

@@ -164,7 +164,7 @@ class Simulation:
         kind = np.dtype(self.dtype).type
         self._start = _check.array("w21", w21, (None, data.n_inputs), kind)
         self.hidden_units = self._start.shape[0]
-        upper = _check.array("w32", w32, (data.n_features, self.hidden_units), kind)
+        upper = _check.array("w32", w32, (data.n_features, self.hidden_units), kind, copy=False)  # the core copies it
         sizes = data.n_features, data.n_items, data.n_items if data.orthogonal else data.n_inputs
         networks = _engine.network_bytes(sizes, self.route, self.update, self.hidden_units, self.dtype, self.threads)
         _memory.require("this network", networks + _engine.training_set_bytes(*sizes[:2], self.dtype))

@@ -155,6 +155,12 @@ CORE_SCALARS = [
     (lambda x: train(tol=x, update="flow"), "tol", [1e-13, 0.5]),
     (lambda x: train(tol=x, dtype="float32", reduce="krylov"), "tol", [1e-12, 1e-6]),
     (lambda x: train(update=x), "update", ["batches", None, 3]),
+    (lambda x: train(update="batch", route=x), "route", ["fused"]),
+    (lambda x: train(update="batch", epochs=x), "epochs", [0.5, 1.25]),
+    (lambda x: train(update="batch", record=x), "record", [[0.5], [0, 1.25]]),
+    (lambda x: simulation(update=x), "update", ["flow", None, 3]),
+    (lambda x: simulation(update="batch", route=x), "route", ["fused"]),
+    (lambda x: simulation(update="batch").advance(epochs=x), "advance", [0.5]),
     (lambda x: train(update="flow", dtype=x), "dtype", ["float32"]),
     (lambda x: train(route=x), "route", ["shortest", None, 3]),
     (
