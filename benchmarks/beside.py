@@ -87,9 +87,15 @@ def beside(
     Both times are divided by the share of the work in `each`: the engine may do ten epochs while the other does one.
     """
     others: list[float] = []
+
+    def setup():
+        others.append(seconds(other) / each[1])
+        # The threads of a BLAS keep a processor busy for a while after their work is done.
+        time.sleep(0.1)
+
     if warm:
         engine(), other()
-    benchmark.pedantic(engine, setup=lambda: others.append(seconds(other) / each[1]), rounds=rounds)
+    benchmark.pedantic(engine, setup=setup, rounds=rounds)
     times = [t / each[0] for t in benchmark.stats.stats.data]
     return [o / t for o, t in zip(others, times, strict=True)], times
 

@@ -1,5 +1,6 @@
 #include "core/network.hpp"
 
+#include <bit>
 #include <stdexcept>
 #include <utility>
 
@@ -12,8 +13,9 @@ namespace {
 /// Presentations in the longest block: with more of them the b x b work beside each pass over W32 begins to show.
 constexpr Index kLongestBlock = 128;
 
-/// Segments have kFewRows rows at the least while there are few of them, then kManyRows, until there are kSegments:
-/// each adds a reduction of its sums to a block, and is a task for a thread.
+/// Segments have kFewRows rows or more while there are up to kFew of them, then kManyRows or more, until there are
+/// kSegments: each is a task for a thread, and adds a reduction of its sums to a block. Two, four or eight of them share
+/// out evenly.
 constexpr Index kFewRows = 96, kFew = 8, kManyRows = 504, kSegments = 32;
 
 /// Rows of a segment come in whole tiles of six and in the fours of a visit.
@@ -23,7 +25,9 @@ constexpr Index kRowQuantum = 12;
 constexpr Index kSmall = 16384;
 
 Index segments(Index rows) {
-  return std::max(std::clamp<Index>(rows / kFewRows, 1, kFew), std::min(rows / kManyRows, kSegments));
+  const auto few = std::clamp<Index>(rows / kFewRows, 1, kFew);
+  return std::max(static_cast<Index>(std::bit_floor(static_cast<std::size_t>(few))),
+                  std::min(rows / kManyRows / 2 * 2, kSegments));
 }
 
 }  // namespace
