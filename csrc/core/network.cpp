@@ -14,8 +14,8 @@ namespace {
 constexpr Index kLongestBlock = 128;
 
 /// Segments have kFewRows rows or more while there are up to kFew of them, then kManyRows or more, until there are
-/// kSegments: each is a task for a thread, and adds a reduction of its sums to a block. Two, four or eight of them share
-/// out evenly.
+/// kSegments: each is a task for a thread, and adds a reduction of its sums to a block. Two, four or eight of them
+/// share out evenly.
 constexpr Index kFewRows = 96, kFew = 8, kManyRows = 504, kSegments = 32;
 
 /// Rows of a segment come in whole tiles of six and in the fours of a visit.
@@ -210,8 +210,8 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
     snapshot_.reset();
   }
   const auto b = static_cast<double>(route_ == Route::blocked ? longest_block_ : 1);
-  const double work = route_ == Route::blocked ? b * b * (b + static_cast<double>(stride_))
-                                               : 6 * static_cast<double>(w32_.size());
+  const double work =
+      route_ == Route::blocked ? b * b * (b + static_cast<double>(stride_)) : 6 * static_cast<double>(w32_.size());
   const bool small = w32_.size() + lower_.size() <= kSmall && data_->inputs == nullptr;
   while (status_ == Status::ok && position_ < until) {
     // A stop never moves the network back behind the presentation that the caller has already seen.
