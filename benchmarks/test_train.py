@@ -143,3 +143,15 @@ def test_where_little_is_left_beside_the_product(benchmark, table, sizes):
     rate = problem.flops / np.median(times) / 1e9
     case = f"{sizes[0]:,} x {sizes[1]}, P = {sizes[2]}, one-hot, direct"
     table.append(Row(case, "rate of a square product", "-", rates, times, [f"{rate:.0f} GFLOP/s"]))
+
+
+def test_more_threads_than_processors(benchmark, table):
+    sizes = (600, 512, 64)
+    processors = pl.info()["threads"]
+    few, many = Problem(*sizes, threads=processors), Problem(*sizes, threads=4 * processors)
+    few.assert_right(64, numba_fused)
+    ratios, times = beside(
+        benchmark, lambda: many.sim.advance(epochs=20), lambda: few.sim.advance(epochs=20), rounds=15, each=(20, 20)
+    )
+    case = f"600 x 512, P = 64, threads = {4 * processors} on {processors} processors"
+    table.append(Row(case, f"threads = {processors}", ">= 0.8", ratios, times))
