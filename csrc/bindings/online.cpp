@@ -80,8 +80,12 @@ auto output(std::optional<A>& array, std::initializer_list<Index> shape, const c
 
 template <class T>
 Network<T>& settled(Network<T>& network) {
-  const py::gil_scoped_release release;
-  network.settle();
+  Stop stop = make_stop(nullptr);
+  {
+    const py::gil_scoped_release release;
+    network.settle(stop);
+  }
+  rethrow_signal();
   return network;
 }
 

@@ -11,7 +11,7 @@
 //
 // with the old W32 and H on the right. Since W32^T E = (W32^T R) T^-1 and E^T E = T^-T (R^T R) T^-1, a visit to some
 // rows of W32 needs no T: it forms R, adds to G = W32^T R and S = R^T R, and adds R Z to the rows while they are in the
-// cache. All else is b x b or b x N2, and shared among the threads by rows or columns.
+// cache. All else is b x b or b x N2 and, but for T^-1 itself, shared among the threads by rows or columns.
 //
 // A batch is the same with T = I and without the last term: every presentation meets the weights of the block's start.
 // H and G are stored transposed, one row a presentation.
@@ -35,6 +35,11 @@ Index tasks(Index n, Index size) { return (n + size - 1) / size; }
 }  // namespace
 
 template <class T>
+bool Network<T>::by_rows() const {
+  return static_cast<Index>(block_.shown.size()) <= RowVisit<T>::kMost && update_ == Update::online;
+}
+
+template <class T>
 bool Network<T>::open_block(Team& team, std::uint64_t until) {
   Block& block = block_;
   if (update_ == Update::batch) {
@@ -46,7 +51,9 @@ bool Network<T>::open_block(Team& team, std::uint64_t until) {
   show_block(team);
   if (!block_stays_in_range()) return false;
   if (const std::uint64_t left = until - position_; left < block.shown.size()) {
-    take_snapshot(snapshot_.emplace());
+    Snapshot before;
+    take_snapshot(before);
+    snapshot_ = std::move(before);
     block.shown.resize(left);
     show_block(team);
   }
@@ -75,9 +82,8 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
   // call goes on with the rows that are left.
   Block& block = block_;
   const auto b = static_cast<Index>(block.shown.size());
-  const bool by_rows = b <= RowVisit<T>::kMost && update_ == Update::online;
   const double work = 6.0 * static_cast<double>(panel_rows_ * stride_ * b);
-  team.share(n_segments_, [&](Index segment, int rank) {
+  const auto visit = [&](Index segment, int rank) {
     Index& row = block.next_row[static_cast<std::size_t>(segment)];
     const Index end = first_row(segment + 1);
     if (row == first_row(segment)) {
@@ -89,17 +95,17 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
       block.squares[static_cast<std::size_t>(segment)] = 0;
     }
     while (row < end) {
-      const Index rows = std::min(by_rows ? 4 * panel_rows_ : panel_rows_, end - row);
-      if (by_rows) {
+      const Index rows = std::min(by_rows() ? 4 * panel_rows_ : panel_rows_, end - row);
+      if (by_rows()) {
         visit_rows(segment, row, rows);
       } else {
         visit_panel(segment, row, rows, residuals_.data() + rank * residual_size());
       }
       row += rows;
-      if (row < end && halted(rank, stop, work)) return;
+      if (stop.reached(rank, work)) return;
     }
-    if (rank == 0) halted(rank, stop, 0);
-  });
+  };
+  team.share(n_segments_, visit, &stop);
   for (Index segment = 0; segment < n_segments_; ++segment) {
     if (block.next_row[static_cast<std::size_t>(segment)] < first_row(segment + 1)) return false;
   }
@@ -121,7 +127,7 @@ void Network<T>::show_block(Team& team) {
   // Columns of R that would fill less than half a register are left to dot products, which fill it with hidden units.
   const Index rest = b % kernels_.lanes;
   block.by_product = rest <= kernels_.lanes / 2 ? b - rest : b;
-  if (b <= RowVisit<T>::kMost && update_ == Update::online) block.by_product = 0;
+  if (by_rows()) block.by_product = 0;
   if (update_ == Update::batch && data_->inputs != nullptr) {
     all_hidden(block.h.data());
   } else {
@@ -165,16 +171,7 @@ void Network<T>::invert(Team& team) {
       kernels_.product(rows, hidden_, width, block.h.data() + row * stride_, stride_, 1,
                        block.minus_h.data() + first * hidden_, width, step + row * stride + first, stride);
     });
-    for (Index first = block.by_product; first < b; first += RowVisit<T>::kMost) {
-      RowVisit<T> visit{};
-      visit.b = std::min(RowVisit<T>::kMost, b - first);
-      visit.rows = rows;
-      visit.w32 = block.h.data() + row * stride_;
-      visit.stride = visit.h_stride = stride_;
-      visit.units = units_;
-      visit.h = block.h.data() + first * stride_;
-      kernels_.errors(visit, step + row * stride + first, stride);
-    }
+    subtract_rest(block.h.data() + row * stride_, rows, step + row * stride, stride);
     for (Index m = row; m < row + rows; ++m) {
       for (Index n = 0; n < stride; ++n) step[m * stride + n] = n > m ? rate_ * step[m * stride + n] : T{0};
     }
@@ -216,11 +213,16 @@ bool Network<T>::block_stays_in_range() {
     if (!in_range()) status_ = Status::diverged;
     return status_ == Status::ok;
   }
-  // A block forms squares that single presentations do not. On scales where those lose digits, it is not taken.
-  const double small =
-      std::sqrt(static_cast<double>(std::numeric_limits<T>::min())) / std::numeric_limits<T>::epsilon();
-  if (outputs_norm_ < small || rate < small || rate > 1 / small) return false;
   return in_range();
+}
+
+template <class T>
+void Network<T>::subtract_rest(const T* rows, Index n, T* out, Index out_stride) {
+  const auto b = static_cast<Index>(block_.shown.size());
+  for (Index first = block_.by_product; first < b; first += RowVisit<T>::kMost) {
+    kernels_.subtract_dots({std::min(RowVisit<T>::kMost, b - first), n, units_, rows, stride_,
+                            block_.h.data() + first * stride_, stride_, out + first, out_stride});
+  }
 }
 
 template <class T>
@@ -253,16 +255,7 @@ void Network<T>::visit_panel(Index segment, Index row, Index rows, T* residual) 
     kernels_.product(rows, hidden_, width, w32, stride_, 1, block.minus_h.data() + first * hidden_, width,
                      residual + first, stride);
   });
-  for (Index first = block.by_product; first < b; first += RowVisit<T>::kMost) {
-    RowVisit<T> visit{};
-    visit.b = std::min(RowVisit<T>::kMost, b - first);
-    visit.rows = rows;
-    visit.w32 = w32;
-    visit.stride = visit.h_stride = stride_;
-    visit.units = units_;
-    visit.h = block.h.data() + first * stride_;
-    kernels_.errors(visit, residual + first, stride);
-  }
+  subtract_rest(w32, rows, residual, stride);
   if (update_ == Update::batch) {
     block.squares[static_cast<std::size_t>(segment)] += sum_of_squares(residual, rows * stride);
   } else {
@@ -283,10 +276,9 @@ template <class T>
 void Network<T>::add_segments(Team& team) {
   Block& block = block_;
   const auto b = static_cast<Index>(block.shown.size());
-  const bool by_rows = b <= RowVisit<T>::kMost && update_ == Update::online;
   for (Index segment = 0; segment < n_segments_; ++segment) {
     T* s = block.s.data() + segment * longest_block_ * block_stride_;
-    for (Index m = 0; by_rows && m < b; ++m) {
+    for (Index m = 0; by_rows() && m < b; ++m) {
       std::copy_n(squares_.data() + segment * kSquares + m * RowVisit<T>::kMost, b, s + m * block_stride_);
     }
     for (Index m = 0; update_ == Update::online && m < b; ++m) {

@@ -16,9 +16,6 @@ namespace {
 /// Presentations of a small network between two looks at whether it is still finite.
 constexpr Index kUnseen = 256;
 
-/// Input units in a segment of W21, whose share of the next hidden representation is added up by itself.
-constexpr Index kInputs = 256;
-
 }  // namespace
 
 template <class T>

@@ -21,6 +21,9 @@ constexpr Index kFewRows = 96, kFew = 8, kManyRows = 504, kSegments = 32;
 /// Rows of a segment come in whole tiles of six and in the fours of a visit.
 constexpr Index kRowQuantum = 12;
 
+/// Rows of the tallest panel.
+constexpr Index kMostPanelRows = 192;
+
 /// A network of at most so many weights is trained some hundred presentations at a time, and only then looked at.
 constexpr Index kSmall = 16384;
 
@@ -49,19 +52,22 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
       lower_(lower_rows_ * stride_),
       h_(stride_),
       rate_h_(stride_) {
-  if (hidden < 1) throw std::invalid_argument("a network needs at least one hidden unit");
+  if (data_->n_features < 1 || hidden < 1) {
+    throw std::invalid_argument("a network needs at least one feature and one hidden unit");
+  }
   if (update == Update::batch && route != Route::blocked) {
     throw std::invalid_argument("a batch is a block: there is no fused route for it");
   }
   if (update == Update::online && route == Route::blocked && data_->inputs != nullptr) {
     throw std::invalid_argument("the blocked route is for mutually orthogonal inputs");
   }
-  // A panel of W32 takes about 256 KiB, so that it stays in the second-level cache with what is multiplied with it.
+  // A panel of W32 takes up to 256 KiB where it can, so that it stays in the second-level cache with what is multiplied
+  // with it.
   const Index rows = data_->n_features, n_items = data_->n_items, wanted = segments(rows);
   segment_rows_ = round_up((rows + wanted - 1) / wanted, kRowQuantum);
   n_segments_ = (rows + segment_rows_ - 1) / segment_rows_;
   const Index panel = (Index{256} << 10) / (stride_ * static_cast<Index>(sizeof(T)));
-  panel_rows_ = std::min(std::clamp<Index>(panel / kRowQuantum * kRowQuantum, 48, 192), segment_rows_);
+  panel_rows_ = std::min(std::clamp<Index>(panel / kRowQuantum * kRowQuantum, 48, kMostPanelRows), segment_rows_);
 
   longest_block_ = update == Update::batch ? n_items : std::min(n_items, kLongestBlock);
   g_ = Array<T>(n_segments_ * stride_);
@@ -80,6 +86,10 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   }
   outputs_norm_ = std::sqrt(squares);
   for (Index p = 0; p < n_items; ++p) largest_input_ = std::max(largest_input_, std::sqrt(data_->input_squares[p]));
+  // A block forms squares that single presentations do not. On scales where those lose digits, none is taken.
+  const double small =
+      std::sqrt(static_cast<double>(std::numeric_limits<T>::min())) / std::numeric_limits<T>::epsilon();
+  squares_keep_digits_ = update == Update::batch || (outputs_norm_ >= small && rate >= small && rate <= 1 / small);
   if (route != Route::blocked) return;
 
   const Index b = longest_block_;
@@ -123,7 +133,10 @@ double Network<T>::bytes(Route route, Update update, Index n_features, Index n_i
   const double weights = (rows + lower) * stride * (snapshot ? 2 : 1) + (snapshot ? 0 : 2.0 * kSmall);
   const double sums = shares * (b * stride + (update == Update::online ? b * b : 0));
   const double block = route == Route::blocked ? sums + 6 * b * stride + (update == Update::online ? 6 * b * b : 0) : 0;
-  const double observed = 2 * (items + line) * stride + threads * (items + line) * (items + 192);
+  const double team = std::min<double>(threads, std::max(shares, lower / static_cast<double>(kManyRows) + 1));
+  const double row = items * 17 / 16 + 2 * line;
+  const double observed = 2 * (items + line) * stride + team * row * (items + static_cast<double>(kMostPanelRows)) +
+                          (lower / static_cast<double>(kInputs) + 1) * stride;
   return static_cast<double>(sizeof(T)) * (weights + block + observed + 2 * shares * stride);
 }
 
@@ -186,16 +199,10 @@ Status Network<T>::record(Record<T>& record, int threads, Stop& stop) {
 }
 
 template <class T>
-void Network<T>::settle() {
-  if (!block_.open) return;
+bool Network<T>::settle(Stop& stop) {
+  if (!block_.open) return true;
   Team team(threads_);
-  Stop never;
-  pass_block(team, never);
-}
-
-template <class T>
-bool Network<T>::halted(int rank, Stop& stop, double work) const {
-  return rank == 0 ? stop.poll(work) : stop.decided();
+  return pass_block(team, stop);
 }
 
 template <class T>
@@ -203,7 +210,10 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
   if (update_ == Update::batch && until % static_cast<std::uint64_t>(data_->n_items) != 0) {
     throw std::invalid_argument("a batch is an epoch: there is nothing between");
   }
-  settle();
+  if (block_.open && !pass_block(team, stop)) {
+    status_ = Status::interrupted;
+    return;
+  }
   const std::uint64_t seen = position_;
   if (until > position_ && snapshot_) {
     restore(*snapshot_);
@@ -215,10 +225,10 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
   const bool small = w32_.size() + lower_.size() <= kSmall && data_->inputs == nullptr;
   while (status_ == Status::ok && position_ < until) {
     // A stop never moves the network back behind the presentation that the caller has already seen.
-    if (position_ >= seen && halted(0, stop, work)) {
+    if (position_ >= seen && stop.poll(work)) {
       status_ = Status::interrupted;
     } else if (route_ == Route::blocked) {
-      if (open_block(team, until)) {
+      if (squares_keep_digits_ && open_block(team, until)) {
         if (!pass_block(team, stop)) status_ = Status::interrupted;
       } else if (status_ == Status::ok) {
         present(team);

@@ -32,6 +32,9 @@ enum class Route { blocked, fused };
 /// online: equations (3) and (4). batch: their sum over all items, from the old weights, once an epoch; always blocked.
 enum class Update { online, batch };
 
+/// Input units in a segment of W21, whose share of the next hidden representation is added up by itself.
+constexpr Index kInputs = 256;
+
 enum class Status { ok, diverged, interrupted };
 
 /// Where the observations of a run go; a null pointer is not written.
@@ -46,7 +49,7 @@ struct Record {
   Index done = 0;                            // how many of the T have been written
 };
 
-/// One network with one hidden layer, trained one presentation at a time.
+/// One network with one hidden layer, trained one presentation, or one batch of all items, at a time.
 ///
 /// The rows of W32 are split into segments whose sums over features are added up row by row, and then segment by
 /// segment. The split depends on the sizes alone, so the trajectory is the same for any number of threads.
@@ -74,9 +77,9 @@ class Network {
   void weights_changed();
 
   std::uint64_t position() const { return position_; }
-  /// Ends what a stopped call has begun: weights and position are those after a whole number of presentations again.
-  /// To be called before any of them is read.
-  void settle();
+  /// Ends what a stopped call has begun, so that weights and position are those after a whole number of presentations
+  /// again: to be called before any of them is read. False if it was stopped, too.
+  bool settle(Stop& stop);
   Status advance(std::uint64_t until, int threads, Stop& stop);
   Status record(Record<T>& record, int threads, Stop& stop);
 
@@ -92,11 +95,13 @@ class Network {
   void take_snapshot(Snapshot& snapshot) const;
   void restore(Snapshot& snapshot);
 
+  bool by_rows() const;
   bool open_block(Team& team, std::uint64_t until);
   bool pass_block(Team& team, Stop& stop);
   void show_block(Team& team);
   void invert(Team& team);
   bool block_stays_in_range();
+  void subtract_rest(const T* rows, Index n, T* out, Index out_stride);
   void visit_panel(Index segment, Index row, Index rows, T* residual);
   void visit_rows(Index segment, Index row, Index rows);
   void close_block(Team& team);
@@ -113,7 +118,6 @@ class Network {
   void hidden_of_item(Index item, T* h);
   RowVisit<T> row_visit(Index segment, const Index* item);
 
-  bool halted(int rank, Stop& stop, double work) const;
   bool observe(Team& team, Record<T>& record, Stop& stop);
   bool observe_segment(Index segment, int rank, Stop& stop);
   void all_hidden(T* out);
@@ -147,6 +151,7 @@ class Network {
   Index n_segments_, segment_rows_, panel_rows_, longest_block_, block_stride_ = 0;
   std::vector<double> item_norms_;
   double outputs_norm_ = 0, largest_input_ = 0;
+  bool squares_keep_digits_ = true;  // whether a block may form squares of the outputs and of the rate
 
   // One presentation: its item, hidden representation, rate times it, and each segment's share of the sums.
   Index item_ = 0, hidden_item_ = -1;  // hidden_item_: whose hidden representation, with the weights of now, h_ is

@@ -29,7 +29,7 @@ bool Network<T>::observe_segment(Index segment, int rank, Stop& stop) {
   const Index end = first_row(segment + 1);
   for (Index row = first_row(segment); row < end; row += panel_rows_) {
     const Index rows = std::min(panel_rows_, end - row);
-    if (halted(rank, stop, 4.0 * static_cast<double>(rows * stride_ * n_items))) return false;
+    if (stop.reached(rank, 4.0 * static_cast<double>(rows * stride_ * n_items))) return false;
     std::fill_n(shown, rows * stride, T{0});
     for_panels(kernels_, n_items, [&](Index first, Index width) {
       kernels_.product(rows, hidden_, width, w32_.data() + row * stride_, stride_, 1,
@@ -72,9 +72,10 @@ bool Network<T>::observe(Team& team, Record<T>& record, Stop& stop) {
     pack_columns(
         kernels_, hidden_, n_items, T{1}, [&](Index p) { return seen_h_.data() + p * stride_; }, seen_panels_.data());
     std::atomic<bool> complete{true};
-    team.share(n_segments_, [&](Index segment, int rank) {
+    const auto observe_part = [&](Index segment, int rank) {
       if (!observe_segment(segment, rank, stop)) complete.store(false, std::memory_order_relaxed);
-    });
+    };
+    team.share(n_segments_, observe_part, &stop);
     if (!complete.load()) return false;
     record.loss[t] = 0;
     double* strengths = record.mode_strengths + t * n_modes;

@@ -1,9 +1,6 @@
 #include "core/sampler.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
 
 namespace pylinear {
 
@@ -28,38 +25,6 @@ constexpr Index kTileGroups = kMostPairsDepth / kGroup;
 // Items on a side of the squares of pairs that are counted together, whose words stay in the second cache.
 constexpr Index kSquare = 32;
 
-/// Hands out tasks 0 .. n - 1 to a team one by one: a slow thread delays nobody, and which does what does not matter.
-class Tasks {
- public:
-  Tasks(Index n, Stop& stop) : n_(n), stop_(stop) {}
-
-  /// Calls do_task(rank, task) until none is left or the work is stopped; false in the latter case.
-  template <class F>
-  bool run(int threads, F&& do_task) {
-    Team team(threads);
-    team.share(team.size(), [&](Index, int rank) {
-      for (Index task = next_++; task < n_ && !stop_.decided(); task = next_++) do_task(rank, task);
-      std::unique_lock lock(mutex_);
-      ++n_idle_;
-      idle_.notify_one();
-      // Nobody else can ask whether to stop while the others are at their last tasks.
-      const auto all_idle = [&] { return n_idle_ == team.size(); };
-      while (rank == 0 && !idle_.wait_for(lock, std::chrono::milliseconds(5), all_idle)) stop(rank, 1e6);
-    });
-    return !stop_.decided();
-  }
-  /// Whether to leave a task half done, asked after every `work` operations or so.
-  bool stop(int rank, double work) { return rank == 0 ? stop_.poll(work) : stop_.decided(); }
-
- private:
-  const Index n_;
-  Stop& stop_;
-  std::atomic<Index> next_{0};
-  std::mutex mutex_;
-  std::condition_variable idle_;
-  int n_idle_ = 0;
-};
-
 /// The words of all nodes in some groups of blocks, level by level: node c has `stride` words from words[c * stride].
 class Diffusion {
  public:
@@ -74,11 +39,11 @@ class Diffusion {
   std::uint64_t* leaves() { return words_.data() + (n_nodes_ - n_leaves_) * stride_; }
 
   /// Computes group `group` of the words, for the blocks from first_block on; false if it was stopped on the way.
-  bool descend(Index group, std::uint64_t first_block, Tasks& tasks, int rank) {
+  bool descend(Index group, std::uint64_t first_block, Stop& stop, int rank) {
     constexpr std::uint64_t half = std::uint64_t{1} << 63, origin[kGroup] = {};
     std::uint64_t* words = words_.data() + group * kGroup;
     Descent d{{features_.key[0], features_.key[1]}, first_block, half, 0, 0, 1, 1, stride_, origin, words};
-    bool going = descend_level(d, 1, tasks, rank);
+    bool going = descend_level(d, 1, stop, rank);
     Index parents = 0, n_parents = 1;
     for (std::size_t level = 0; level < features_.tree.branching.size() && going; ++level) {
       d.threshold = features_.tree.threshold[level];
@@ -88,18 +53,18 @@ class Diffusion {
       parents += n_parents;
       n_parents *= d.branching;
       d.children = words + parents * stride_;
-      going = descend_level(d, n_parents, tasks, rank);
+      going = descend_level(d, n_parents, stop, rank);
     }
     return going;
   }
 
  private:
-  bool descend_level(Descent& d, Index n, Tasks& tasks, int rank) {
+  bool descend_level(Descent& d, Index n, Stop& stop, int rank) {
     constexpr Index batch = 4096;
     for (d.begin = 0; d.begin < n; d.begin = d.end) {
       d.end = std::min(d.begin + batch, n);
       kernels_.descend(d);
-      if (tasks.stop(rank, static_cast<double>(d.end - d.begin) * 1000)) return false;
+      if (stop.reached(rank, static_cast<double>(d.end - d.begin) * 1000)) return false;
     }
     return true;
   }
@@ -131,10 +96,10 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
   const Index n_leaves = f.tree.n_leaves(), begin = lead(f), end = begin + f.n, n_tasks = ceil_div(end, step);
   threads = static_cast<int>(std::min<Index>(threads, n_tasks));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
-  Tasks tasks(n_tasks, stop);
-  return tasks.run(threads, [&](int rank, Index task) {
+  const auto draw = [&](Index task, int rank) {
+    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
-    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), tasks, rank)) return;
+    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), stop, rank)) return;
     // Features are counted from that which begins the first block.
     const Index to = std::min(task * step + step, end);
     for (Index from = std::max(task * step, begin), next = from; from < to; from = next) {
@@ -144,10 +109,12 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
       for (Index item = 0; item < n_leaves; item += kMostRowItems) {
         write_rows(words + item * kGroup, kGroup, std::min(kMostRowItems, n_leaves - item), bit, bit + n,
                    out + (from - begin) * n_leaves + item, n_leaves);
-        if (tasks.stop(rank, static_cast<double>(kMostRowItems * n))) return;
+        if (stop.reached(rank, static_cast<double>(kMostRowItems * n))) return;
       }
     }
-  });
+  };
+  Team(threads).share(n_tasks, draw, &stop);
+  return !stop.decided();
 }
 
 template bool sample<std::int8_t>(const Features&, std::int8_t*, int, Stop&);
@@ -161,10 +128,10 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
   const std::uint64_t last = ~std::uint64_t{0} >> (n_words * kBlockFeatures - f.n);
   threads = static_cast<int>(std::min<Index>(threads, n_tasks));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
-  Tasks tasks(n_tasks, stop);
-  return tasks.run(threads, [&](int rank, Index task) {
+  const auto draw = [&](Index task, int rank) {
+    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
-    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), tasks, rank)) return;
+    if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), stop, rank)) return;
     const Index first = task * step, n = std::min(step, n_words - first);
     for (Index item = 0; item < n_leaves; ++item) {
       const std::uint64_t* words = diffusion.leaves() + item * kGroup;
@@ -174,7 +141,9 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
       }
       if (first + n == n_words) row[n - 1] &= last;
     }
-  });
+  };
+  Team(threads).share(n_tasks, draw, &stop);
+  return !stop.decided();
 }
 
 bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
@@ -187,15 +156,15 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
   std::vector<Array<std::int64_t>> counts;
   for (int rank = 1; rank < threads; ++rank) counts.emplace_back(n_leaves * n_leaves);
   std::fill_n(out, n_leaves * n_leaves, 0);
-  Tasks tasks(n_tasks, stop);
-  const bool done = tasks.run(threads, [&](int rank, Index task) {
+  const auto count = [&](Index task, int rank) {
+    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     std::uint64_t* words = diffusion.leaves();
     const Index stride = diffusion.stride(), first = task * step, n = std::min(step, n_blocks - first);
     const Index groups = ceil_div(n, kGroup), depth = round_up(n, kPairsDepth);
     for (Index group = 0; group < groups; ++group) {
       const auto block = first_block(f) + static_cast<std::uint64_t>(first + group * kGroup);
-      if (!diffusion.descend(group, block, tasks, rank)) return;
+      if (!diffusion.descend(group, block, stop, rank)) return;
     }
     // Features outside the range are made the same for all items.
     for (Index item = 0; item < n_leaves; ++item) {
@@ -213,11 +182,12 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
       for (pairs.first_j = pairs.first_i; pairs.first_j < n_leaves; pairs.first_j = pairs.end_j) {
         pairs.end_j = std::min(pairs.first_j + kSquare, n_leaves);
         kernels.count_differences(pairs);
-        if (tasks.stop(rank, static_cast<double>(kSquare * kSquare * depth))) return;
+        if (stop.reached(rank, static_cast<double>(kSquare * kSquare * depth))) return;
       }
     }
-  });
-  if (!done) return false;
+  };
+  Team(threads).share(n_tasks, count, &stop);
+  if (stop.decided()) return false;
   // Each feature adds 1 where two items agree and -1 where they differ.
   for (Index i = 0; i < n_leaves; ++i) {
     out[i * n_leaves + i] = f.n;

@@ -1,7 +1,7 @@
 #include "core/team.hpp"
 
 #include <algorithm>
-#include <system_error>
+#include <utility>
 
 namespace pylinear {
 
@@ -34,7 +34,8 @@ std::uint64_t ticket_of(std::uint32_t round, Index next, Index end) {
          static_cast<std::uint64_t>(end);
 }
 
-/// Pauses before a waiting thread goes to sleep: some ten microseconds, which is less than it takes to wake it.
+/// Pauses before a waiting thread goes to sleep: some ten microseconds where one takes a hundred cycles or more, which
+/// is less than it takes to wake it; elsewhere less.
 constexpr int kPauses = 200;
 
 void pause() {
@@ -61,8 +62,8 @@ Team::Team(int threads) : tickets_(static_cast<std::size_t>(threads)) {
   workers_.reserve(static_cast<std::size_t>(threads));
   try {
     for (int rank = 1; rank < threads; ++rank) workers_.emplace_back([this, rank] { wait_for_rounds(rank); });
-  } catch (const std::system_error&) {
-    // No more threads: those that there are do the work.
+  } catch (const std::exception&) {
+    // No more threads, or no memory for them: those that there are do the work.
   }
 }
 
@@ -82,7 +83,7 @@ void Team::wait_for_rounds(int rank) {
   }
 }
 
-void Team::run(Index n, Body body, void* argument) {
+void Team::run(Index n, Body body, void* argument, Stop* stop) {
   for (Index first = 0; first < n; first += kMostTasks) {
     const Index count = std::min(n - first, kMostTasks);
     const auto round = round_.load(std::memory_order_relaxed) + 1;
@@ -98,7 +99,23 @@ void Team::run(Index n, Body body, void* argument) {
     round_.store(round, std::memory_order_release);
     round_.notify_all();
     work(0);
-    for (Index left; (left = left_.load(std::memory_order_acquire)) != 0;) wait_while(left_, left);
+    wait_for_the_others(stop);
+    if (failed_.exchange(false)) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+}
+
+void Team::wait_for_the_others(Stop* stop) {
+  for (int i = 0; i < kPauses; ++i) {
+    if (left_.load(std::memory_order_acquire) == 0) return;
+    pause();
+  }
+  for (Index left; (left = left_.load(std::memory_order_acquire)) != 0;) {
+    if (stop == nullptr) {
+      left_.wait(left, std::memory_order_acquire);
+    } else {
+      stop->poll(1e6);
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+    }
   }
 }
 
@@ -110,14 +127,16 @@ void Team::work(int rank) {
     for (;;) {
       const Index next = static_cast<Index>(seen >> kTaskBits) & kMostTasks;
       if (next >= static_cast<Index>(seen & kMostTasks)) break;
-      // What is read here belongs to the task if the exchange succeeds: until it is done, no other round can begin.
-      const Body body = body_.load(std::memory_order_relaxed);
-      void* argument = argument_.load(std::memory_order_relaxed);
-      const Index first = first_.load(std::memory_order_relaxed);
       if (!ticket.compare_exchange_weak(seen, seen + (std::uint64_t{1} << kTaskBits), std::memory_order_acq_rel)) {
         continue;
       }
-      body(argument, first + next, rank);
+      // The round stays what it is until this task is done.
+      try {
+        body_.load(std::memory_order_relaxed)(argument_.load(std::memory_order_relaxed),
+                                              first_.load(std::memory_order_relaxed) + next, rank);
+      } catch (...) {
+        if (!failed_.exchange(true)) error_ = std::current_exception();
+      }
       if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_one();
       seen = ticket.load(std::memory_order_acquire);
     }

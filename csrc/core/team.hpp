@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <thread>
 #include <type_traits>
@@ -22,6 +23,8 @@ class Stop {
   bool poll(double work);
   /// Whether it has been decided to stop; any thread may ask.
   bool decided() const { return stopped_.load(std::memory_order_relaxed); }
+  /// The same inside a task, after `work` operations: member 0 of a team polls, and the others hear of it.
+  bool reached(int rank, double work) { return rank == 0 ? poll(work) : decided(); }
 
  private:
   const std::atomic<bool>* flag_;
@@ -47,9 +50,10 @@ class Team {
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   /// Runs f(task, rank) for tasks 0 .. n - 1, each on the thread `rank`, the caller being rank 0, and returns when all
-  /// are done. f must not throw.
+  /// are done. The first exception that a task throws is thrown again then. With a stop, the caller asks it while it
+  /// waits for the others.
   template <class F>
-  void share(Index n, F&& f) {
+  void share(Index n, F&& f, Stop* stop = nullptr) {
     if (workers_.empty() || n == 1) {
       for (Index task = 0; task < n; ++task) f(task, 0);
       return;
@@ -57,7 +61,7 @@ class Team {
     const auto call = [](void* body, Index task, int rank) {
       (*static_cast<std::remove_reference_t<F>*>(body))(task, rank);
     };
-    run(n, call, const_cast<void*>(static_cast<const void*>(&f)));
+    run(n, call, const_cast<void*>(static_cast<const void*>(&f)), stop);
   }
 
  private:
@@ -66,8 +70,9 @@ class Team {
     std::atomic<std::uint64_t> value{0};
   };
 
-  void run(Index n, Body body, void* argument);
+  void run(Index n, Body body, void* argument, Stop* stop);
   void work(int rank);
+  void wait_for_the_others(Stop* stop);
   void wait_for_rounds(int rank);
 
   std::vector<std::thread> workers_;
@@ -77,7 +82,8 @@ class Team {
   std::atomic<Index> first_{0};
   alignas(kLine) std::atomic<std::uint32_t> round_{0};
   alignas(kLine) std::atomic<Index> left_{0};
-  std::atomic<bool> ended_{false};
+  std::atomic<bool> ended_{false}, failed_{false};
+  std::exception_ptr error_;
 };
 
 }  // namespace pylinear

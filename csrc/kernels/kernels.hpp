@@ -25,6 +25,18 @@ struct RowVisit {
   T* s;  // kMost x kMost, row by row
 };
 
+/// r[i * r_stride + c] -= w_i h_c for rows w_i and up to RowVisit::kMost rows h_c.
+template <class T>
+struct Dots {
+  Index b, rows, units;  // units: see RowVisit
+  const T* w;
+  Index w_stride;
+  const T* h;
+  Index h_stride;
+  T* r;
+  Index r_stride;
+};
+
 /// The update of W21 after a presentation and the hidden representation of the next, in one visit:
 /// w_n += rate x_n g, then h_next += x_next_n w_n, over the input units n.
 template <class T>
@@ -51,8 +63,7 @@ struct Kernels {
   /// width that is a multiple of the lanes. The terms are added to C one by one in the order of k.
   void (*product)(Index m, Index depth, Index width, const T* a, Index a_row, Index a_col, const T* b, Index b_row,
                   T* c, Index c_row) noexcept;
-  /// r[i * r_stride + c] -= w_i h_c for the rows w_i of `visit` and c < visit.b; only what concerns them is read.
-  void (*errors)(const RowVisit<T>& visit, T* r, Index r_stride) noexcept;
+  void (*subtract_dots)(const Dots<T>&) noexcept;
   void (*visit)(const RowVisit<T>&) noexcept;
   /// The same without a change to W32.
   void (*probe)(const RowVisit<T>&) noexcept;

@@ -274,33 +274,33 @@ void visit(const RowVisit<T>& p) noexcept {
 }
 
 template <class T, int B, int R>
-[[gnu::always_inline]] inline void subtract_dots(const RowVisit<T>& p, Index first, T* r, Index r_stride) noexcept {
+[[gnu::always_inline]] inline void subtract_rows(const Dots<T>& p, Index first) noexcept {
   alignas(kLine) T d[kSums<T, B, R>];
-  dots<T, B, R>(p.w32 + first * p.stride, p.stride, p.units, p.h, p.h_stride, d);
+  dots<T, B, R>(p.w + first * p.w_stride, p.w_stride, p.units, p.h, p.h_stride, d);
   for (int i = 0; i < R; ++i) {
-    for (int c = 0; c < B; ++c) r[(first + i) * r_stride + c] -= d[i * B + c];
+    for (int c = 0; c < B; ++c) p.r[(first + i) * p.r_stride + c] -= d[i * B + c];
   }
 }
 
 template <class T, int B>
-void errors_of(const RowVisit<T>& p, T* r, Index r_stride) noexcept {
+void subtract_of(const Dots<T>& p) noexcept {
   constexpr int R = PYLINEAR_VISIT_ROWS;
   Index i = 0;
-  for (; i + R <= p.rows; i += R) subtract_dots<T, B, R>(p, i, r, r_stride);
-  for (; i < p.rows; ++i) subtract_dots<T, B, 1>(p, i, r, r_stride);
+  for (; i + R <= p.rows; i += R) subtract_rows<T, B, R>(p, i);
+  for (; i < p.rows; ++i) subtract_rows<T, B, 1>(p, i);
 }
 
 template <class T>
-void errors(const RowVisit<T>& p, T* r, Index r_stride) noexcept {
+void subtract_dots(const Dots<T>& p) noexcept {
   switch (p.b) {
     case 1:
-      return errors_of<T, 1>(p, r, r_stride);
+      return subtract_of<T, 1>(p);
     case 2:
-      return errors_of<T, 2>(p, r, r_stride);
+      return subtract_of<T, 2>(p);
     case 3:
-      return errors_of<T, 3>(p, r, r_stride);
+      return subtract_of<T, 3>(p);
     default:
-      return errors_of<T, 4>(p, r, r_stride);
+      return subtract_of<T, 4>(p);
   }
 }
 
@@ -327,7 +327,7 @@ void input_pass(const InputPass<T>& p) noexcept {
 
 template <class T>
 constexpr Kernels<T> kTable{PYLINEAR_NAME,   kLanes<T>,           PYLINEAR_TILE_VECTORS * kLanes<T>,
-                            product<T>,      errors<T>,           visit<T, true>,
+                            product<T>,      subtract_dots<T>,    visit<T, true>,
                             visit<T, false>, input_pass<T, true>, input_pass<T, false>};
 
 }  // namespace

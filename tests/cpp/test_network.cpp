@@ -237,7 +237,8 @@ void check_interruptions() {
       status = network.advance(200, 2, stop);
       ended = true;
       timer.join();
-      network.settle();
+      Stop never;
+      CHECK(network.settle(never));
       stops += status == Status::interrupted;
     }
     CHECK(network.position() == 200);
