@@ -1,6 +1,7 @@
 """Collects the rows of the benchmarks and prints them as tables."""
 
 import pytest
+
 from beside import Memory, Row
 
 TABLES = pytest.StashKey()

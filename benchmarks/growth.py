@@ -9,10 +9,10 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-from beside import seconds
 
 import pylinear as pl
 from baselines import numpy_loop
+from beside import seconds
 
 BASE = {"n_features": 10_000, "hidden": 128, "n_items": 32}
 AXES = {

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from beside import Row, beside, once, seconds
 
 import pylinear as pl
 from baselines import numpy_loop
+from beside import Row, beside, once, seconds
 
 TREE = pl.Tree((2,) * 6, 0.1)
 SHOWN = 3

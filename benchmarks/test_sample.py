@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from beside import Row, beside, once
 
 import pylinear as pl
 from baselines import diffusion, diffusion_loop
+from beside import Row, beside, once
 
 TREE = pl.Tree((2,) * 6, 0.1)
 N = 1_000_000

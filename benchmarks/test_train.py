@@ -4,10 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from beside import Row, beside, gemm
 
 import pylinear as pl
 from baselines import blas_calls, jax_scan, numba_fused, numpy_loop, torch_loop
+from beside import Row, beside, gemm
 
 WIDE = (100_000, 512, 64)
 

@@ -85,5 +85,5 @@ def sample_bits(branching: collections.abc.Sequence[typing.SupportsInt | typing.
     """
     Fill out with n features from first on, one bit each.
     """
-build: str = 'GNU 12.2.0, Release, x86_64'
+build: str
 version: str

@@ -113,7 +113,7 @@ class Exact:
         p = known.shape[1]
         return Layers(np.ascontiguousarray(root[:, :p].T), np.ascontiguousarray(root[:, p:].T))
 
-    def _root(self, first: Layers) -> Floats:
+    def _factor(self, first: Layers) -> Floats:
         """Return R for the weights that a run begins with."""
         if self.axis == "hidden":
             return np.hstack([first.lower.T, first.w32.T])
@@ -131,7 +131,7 @@ class Exact:
             start = None if self.inputs.span is None else self.start.w21(run).astype(layers.lower.dtype)
             return Weights(self.inputs.w21(layers.lower, start), layers.w32)
         first, w21 = self.layers(run), self.start.w21(run)
-        root = self._root(first)
+        root = self._factor(first)
         first = Layers(*(x.astype(y.dtype) for x, y in zip(first, layers, strict=True)))
         w32 = np.empty((len(layers.w32), self.start.data.n_features, self.start.hidden), layers.w32.dtype)
         # Along the long axis, whichever it is.
@@ -158,7 +158,7 @@ class Exact:
         if self.axis != "hidden":
             return hidden
         known = self._known(self.start.w21(run))
-        mix = np.linalg.solve(self._root(self.layers(run)), np.swapaxes(hidden, 1, 2).astype(np.float64))
+        mix = np.linalg.solve(self._factor(self.layers(run)), np.swapaxes(hidden, 1, 2).astype(np.float64))
         out = np.empty((*hidden.shape[:2], self.start.hidden), hidden.dtype)
         for rows, part in _numbered(self.start.stream(run).parts):
             a = np.hstack([known[rows], part])

@@ -9,6 +9,7 @@ import numpy as np
 
 from pylinear import _blas, _check, theory
 from pylinear._check import Floats
+from pylinear._flow import integrate_flow
 from pylinear._initial import Gaussian
 from pylinear._reduction import Reducer, for_theory
 from pylinear._run import Run
@@ -220,7 +221,7 @@ def _flow_strengths(run: Run, reducer: Reducer, k: int) -> Floats:
     w21 = np.ascontiguousarray(inputs.orthonormal(layers.lower).T)
     sigma_yx, sigma_xx = problem.outputs @ inputs.vectors.T, inputs.vectors @ inputs.vectors.T
     times = run.epochs[:reached] * run.rate
-    lower, upper = theory.integrate(times, w21, layers.w32, sigma_yx, sigma_xx, rtol=1e-9)
+    lower, upper = integrate_flow(times, w21, layers.w32, sigma_yx, sigma_xx, rtol=1e-9)
     hidden = lower @ (inputs.vectors @ inputs.coefficients)
     out[:reached] = np.einsum("ik,tij,tjk->tk", problem.synthesizers, upper, hidden, optimize=True)
     return out

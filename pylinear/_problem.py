@@ -157,7 +157,8 @@ class OutputSide:
             outputs = np.zeros((rows, self.values.shape[1]))
             outputs[: self.size] = self.values
             modes = self.inputs.coefficients.shape[1]
-            self._problems[rows] = Problem(self.inputs, outputs, np.eye(rows, modes))
+            # Whichever thread comes first: all runs must share one.
+            self._problems.setdefault(rows, Problem(self.inputs, outputs, np.eye(rows, modes)))
         return self._problems[rows]
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pylinear import _engine, theory
 from pylinear._check import Floats
+from pylinear._flow import integrate_flow
 from pylinear._problem import Layers, Problem
 
 
@@ -192,7 +193,7 @@ class Flow:
         grid, inputs, outputs = self._grid, problem.inputs, problem.outputs
         lengths = np.ones(inputs.size) if inputs.lengths is None else inputs.lengths
         times = np.append(grid.presentations, grid.total) * (self._rate / outputs.shape[1])
-        w21, w32 = theory.integrate(
+        w21, w32 = integrate_flow(
             times,
             np.ascontiguousarray(inputs.orthonormal(layers.lower).T),
             layers.w32,

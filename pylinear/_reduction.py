@@ -53,7 +53,7 @@ class Reduction:
     @property
     def error(self) -> float:
         """Largest of `errors`; NaN if one of them is."""
-        return float(max(self.errors.tolist()))
+        return float(self.errors.max())
 
     def __repr__(self) -> str:
         size = f"{self.kind}: {self.inputs}-{self.hidden}-{self.rows} network"

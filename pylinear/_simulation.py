@@ -183,6 +183,7 @@ class Simulation:
         # The core trains without the interpreter's lock, so that another thread could come in between.
         self._lock = threading.Lock()
         self._owner: int | None = None
+        self._presentations = 0
 
     def __repr__(self) -> str:
         shape = f"{self.data.n_inputs}-{self.hidden_units}-{self.data.n_features}"
@@ -195,8 +196,8 @@ class Simulation:
         call that ends inside a block of up to 128 presentations copies the weights, and the next call computes the
         block again from its start. To step by single presentations, choose the fused route.
 
-        Ctrl-C raises KeyboardInterrupt at the end of a block; the network then stands after a whole number of
-        presentations, and the next call goes on from there.
+        Ctrl-C raises KeyboardInterrupt, as a rule within some hundredths of a second. What it leaves of a block is
+        computed before anything is read or trained, so the network stands after a whole number of presentations.
 
         Parameters
         ----------
@@ -243,13 +244,20 @@ class Simulation:
         with self._at_rest() as network:
             until = np.array([network.position + count])
             _, status = network.record(until, threads=self.threads, stop=_engine.core().StopFlag(), **into)
+            self._presentations = int(network.position)
         if status == "diverged":
             self.status = "diverged"
 
     @property
     def presentations(self) -> int:
-        """Presentations so far."""
-        return int(self._network.position)
+        """Presentations so far; while a call is under way elsewhere, those before it."""
+        # Not a mere look: what a stop has left open is computed first.
+        if self._lock.acquire(blocking=False):
+            try:
+                self._presentations = int(self._network.position)
+            finally:
+                self._lock.release()
+        return self._presentations
 
     @property
     def epochs(self) -> float:

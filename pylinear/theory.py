@@ -7,7 +7,6 @@ structure in deep neural networks" (CogSci 2013).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pylinear import _check, _memory
 from pylinear._check import Floats
+from pylinear._flow import integrate_flow
 
 if TYPE_CHECKING:
     from pylinear._dataset import Dataset
@@ -311,38 +311,4 @@ def flow(
     w21 = _check.array("w21", w21, (None, data.n_inputs))
     w32 = _check.array("w32", w32, (data.n_features, w21.shape[0]))
     _memory.require("the weights at all times", 16 * (w21.size + w32.size) * max(1, times.size))
-    return integrate(times / tau, w21, w32, data.sigma_yx, data.sigma_xx, rtol)
-
-
-def integrate(
-    t: Floats,
-    w21: Floats,
-    w32: Floats,
-    sigma_yx: Floats,
-    sigma_xx: Floats,
-    rtol: float,
-    poll: Callable[[], None] = lambda: None,
-) -> tuple[Floats, Floats]:
-    """Return what `flow` does, in units of tau and from the correlations; `poll` is called often and may raise."""
-    from scipy.integrate import solve_ivp
-
-    def velocity(_: float, state: Floats) -> Floats:
-        poll()
-        lower, upper = state[: w21.size].reshape(w21.shape), state[w21.size :].reshape(w32.shape)
-        error = sigma_yx - upper @ (lower @ sigma_xx)
-        return np.concatenate([(upper.T @ error).ravel(), (error @ lower.T).ravel()])
-
-    start = np.concatenate([w21.ravel(), w32.ravel()])
-    if not t.size or t[-1] == 0:
-        states = np.tile(start, (t.size, 1))
-    else:
-        # Small weights matter as long as they are small: the absolute tolerance is set by the weights at the start.
-        atol = rtol * max(float(np.abs(start).max()), np.finfo(float).tiny)
-        once, index = np.unique(t, return_inverse=True)
-        # A trial step that is far too long overflows, and is rejected for it.
-        with np.errstate(over="ignore", invalid="ignore"):
-            solution = solve_ivp(velocity, (0.0, once[-1]), start, method="DOP853", t_eval=once, rtol=rtol, atol=atol)
-        if not solution.success:
-            raise RuntimeError(f"the flow could not be integrated: {solution.message}")
-        states = solution.y.T[index]
-    return states[:, : w21.size].reshape(-1, *w21.shape), states[:, w21.size :].reshape(-1, *w32.shape)
+    return integrate_flow(times / tau, w21, w32, data.sigma_yx, data.sigma_xx, rtol)

@@ -1,5 +1,6 @@
 """Compare pylinear/_core.pyi with what the compiled core says of itself; ``--write`` makes it anew."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -13,9 +14,8 @@ def generated() -> str:
         command = [sys.executable, "-P", "-m", "pybind11_stubgen", "pylinear._core", "--output-dir", folder]
         subprocess.run(command, check=True, capture_output=True)
         text = (Path(folder) / "pylinear" / "_core.pyi").read_text()
-    # Only the version changes without the interface.
-    lines = [line for line in text.splitlines() if not line.startswith("version: str =")]
-    return "\n".join([*lines, "version: str"]) + "\n"
+    # The version and the build change without the interface.
+    return re.sub(r"(?m)^(build|version): str = .*$", r"\1: str", text)
 
 
 if __name__ == "__main__":

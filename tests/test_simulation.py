@@ -111,6 +111,22 @@ def test_a_signal_handler_that_looks_in_is_told_to_wait(data, weights):
     assert np.isfinite(sim.loss)
 
 
+def test_looking_at_the_position_disturbs_nothing():
+    data = pl.Tree((2,) * 5, 0.1).sample(3_000, rng=0)
+    weights = pl.Gaussian(0.01).draw(data, 64, np.random.default_rng(0))
+    watched, alone = (pl.Simulation(data, *weights, rate=1e-4, rng=0) for _ in range(2))
+    with ThreadPoolExecutor(1) as pool:
+        training = pool.submit(watched.advance, epochs=40)
+        seen = set()
+        while not training.done():
+            seen.add(watched.presentations)
+            assert "network after" in repr(watched)
+    assert seen <= {0, 40 * 32}
+    alone.advance(epochs=40)
+    assert watched.presentations == alone.presentations == 40 * 32
+    np.testing.assert_array_equal(watched.w32, alone.w32)
+
+
 @pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_simulation_is_not_copied_unawares(data, weights, take):
     with pytest.raises(TypeError, match="cannot be pickled or copied: make another from its w21 and w32"):

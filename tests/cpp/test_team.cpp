@@ -1,3 +1,4 @@
+#include <stdexcept>
 #include <vector>
 
 #include "check.hpp"
@@ -21,6 +22,54 @@ int main() {
         for (const int count : done) CHECK(count == round);
       }
     }
+  }
+
+  // Tasks of one rank never overlap, however uneven they are.
+  {
+    Team team(4);
+    std::vector<std::atomic<bool>> busy(4);
+    std::atomic<int> done{0};
+    team.share(200, [&](Index task, int rank) {
+      CHECK(!busy[static_cast<std::size_t>(rank)].exchange(true));
+      if (task % 50 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      ++done;
+      busy[static_cast<std::size_t>(rank)] = false;
+    });
+    CHECK(done == 200);
+  }
+
+  // What a task throws comes back to the caller once all have ended, and the team goes on.
+  {
+    Team team(3);
+    for (const Index bad : {0, 5, 11}) {
+      bool caught = false;
+      std::atomic<int> done{0};
+      try {
+        team.share(12, [&](Index task, int) {
+          if (task == bad) throw std::runtime_error("no");
+          ++done;
+        });
+      } catch (const std::runtime_error&) {
+        caught = true;
+      }
+      CHECK(caught);
+      CHECK(done == 11);
+    }
+  }
+
+  // The caller asks whether to stop while it waits for the others.
+  {
+    Team team(2);
+    std::atomic<int> asked{0};
+    Stop stop(nullptr, [&] { return ++asked == 2; });
+    team.share(
+        2,
+        [&](Index, int rank) {
+          for (int i = 0; rank == 1 && i < 5000 && !stop.decided(); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        },
+        &stop);
+    CHECK(stop.decided() || asked == 0);
   }
 
   // More tasks than one round holds.
