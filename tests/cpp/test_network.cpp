@@ -1,11 +1,40 @@
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <new>
 #include <thread>
 
 #include "check.hpp"
 #include "core/network.hpp"
 
 using namespace pylinear;
+
+// Every Array counts here, but where the sanitizers do the counting.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define PYLINEAR_COUNTS
+namespace {
+std::atomic<std::size_t> held{0}, most_held{0};
+constexpr std::size_t kHeader = 64;
+}  // namespace
+void* operator new(std::size_t n, std::align_val_t alignment) {
+  const auto a = static_cast<std::size_t>(alignment);
+  char* block = static_cast<char*>(std::aligned_alloc(a, kHeader + (n + a - 1) / a * a));
+  if (block == nullptr) throw std::bad_alloc();
+  *reinterpret_cast<std::size_t*>(block) = n;
+  most_held = std::max<std::size_t>(most_held, held += n);
+  return block + kHeader;
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+  if (p == nullptr) return;
+  char* block = static_cast<char*>(p) - kHeader;
+  held -= *reinterpret_cast<std::size_t*>(block);
+  std::free(block);
+}
+void operator delete(void* p, std::size_t, std::align_val_t alignment) noexcept { operator delete(p, alignment); }
+#endif
 
 namespace {
 
@@ -249,9 +278,37 @@ void check_interruptions() {
   }
 }
 
+#ifdef PYLINEAR_COUNTS
+/// What `bytes` promises is enough, with a snapshot, several threads and everything observed.
+void check_bytes(Index n3, Index n2, Index p, bool correlated, Route route, Update update) {
+  Problem problem(n3, n2, p);
+  if (correlated) problem.correlate();
+  most_held = held.load();
+  const std::size_t before = held;
+  auto network = make_network<double>(problem, route, 1e-9, Schedule(Order::reshuffled, p, make_key(1)), update);
+  std::vector<double> strengths(2), loss(2);
+  const auto epoch = static_cast<std::uint64_t>(p);
+  const std::uint64_t second = update == Update::batch ? 2 * epoch : epoch + epoch / 2;
+  Record<double> record{{epoch, second}, strengths.data(), loss.data(), nullptr, nullptr, nullptr};
+  Stop stop;
+  CHECK(network.record(record, 3, stop) == Status::ok);
+  CHECK(static_cast<double>(most_held - before) <= Network<double>::bytes(route, update, n3, p, p, n2, 3));
+}
+#endif
+
 }  // namespace
 
 int main() {
+#ifdef PYLINEAR_COUNTS
+  for (const auto& [n3, n2, p] :
+       {std::array<Index, 3>{1, 1, 1}, {1, 1, 300}, {700, 3, 129}, {5000, 130, 8}, {97, 17, 65}}) {
+    for (const bool correlated : {false, true}) {
+      check_bytes(n3, n2, p, correlated, Route::fused, Update::online);
+      check_bytes(n3, n2, p, correlated, Route::blocked, Update::batch);
+    }
+    check_bytes(n3, n2, p, false, Route::blocked, Update::online);
+  }
+#endif
   std::printf("instruction set: %s\n", kernels<double>().name);
   for (const Index hidden : {1, 5, 8, 33}) {
     for (const Index items : {1, 4, 9, 40, 150}) {
