@@ -5,6 +5,15 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+import pylinear as pl
+
+
+def problem(n_features, hidden, n_items, inputs=None, sigma=0.01):
+    """Return a dataset of +1 and -1, weights to begin with, and a rate that is well inside stability."""
+    rng = np.random.default_rng(0)
+    data = pl.Dataset(rng.choice([-1.0, 1.0], size=(n_features, n_items)), inputs)
+    return data, *pl.Gaussian(sigma).draw(data, hidden, rng), 0.05 / data.modes.s[0]
+
 
 def numpy_loop(data, w21, w32, rate, items):
     """Show `items` one by one, by (3)-(4) as printed, both from the old weights; the weights are changed in place."""

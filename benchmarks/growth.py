@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 
 import pylinear as pl
-from baselines import numpy_loop
+from baselines import numpy_loop, problem
 from beside import seconds
 
 BASE = {"n_features": 10_000, "hidden": 128, "n_items": 32}
@@ -30,12 +29,6 @@ def shortest(f, budget: float = 1.0) -> float:
     while sum(times) < budget and len(times) < 20:
         times.append(seconds(f))
     return min(times)
-
-
-def problem(n_features: int, hidden: int, n_items: int):
-    rng = np.random.default_rng(0)
-    data = pl.Dataset(rng.choice([-1.0, 1.0], size=(n_features, n_items)))
-    return data, *pl.Gaussian(SIGMA).draw(data, hidden, rng), 0.05 / data.modes.s[0]
 
 
 def numpy_epoch(data, w21, w32, rate) -> float:
@@ -69,7 +62,7 @@ def main() -> None:
         times = {NUMPY: [], DIRECT: [], KRYLOV: []}
         for value in values:
             sizes = BASE | {axis: value}
-            data, w21, w32, rate = problem(**sizes)
+            data, w21, w32, rate = problem(**sizes, sigma=SIGMA)
             times[DIRECT].append(direct_epoch(data, w21, w32, rate))
             times[KRYLOV].append(krylov_epoch(data, sizes["hidden"], rate))
             times[NUMPY].append(numpy_epoch(data, w21, w32, rate))
@@ -79,7 +72,7 @@ def main() -> None:
         panel.set_xlabel(label)
     most = pl.info()["threads"]
     threads = sorted({1, 2, most} & set(range(1, most + 1)))
-    arguments = problem(**BASE)
+    arguments = problem(**BASE, sigma=SIGMA)
     panels[3].loglog(threads, [direct_epoch(*arguments, n) for n in threads], "s-", color="C1")
     panels[3].set_xticks(threads, [str(n) for n in threads])
     panels[3].minorticks_off()

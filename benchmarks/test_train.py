@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pylinear as pl
-from baselines import blas_calls, jax_scan, numba_fused, numpy_loop, torch_loop
+from baselines import blas_calls, jax_scan, numba_fused, numpy_loop, problem, torch_loop
 from beside import Row, beside, gemm
 
 WIDE = (100_000, 512, 64)
@@ -16,10 +16,7 @@ class Problem:
     """A dataset, weights to begin with, and an engine that has begun."""
 
     def __init__(self, n_features, hidden, n_items, inputs=None, dtype="float64", **options):
-        rng = np.random.default_rng(0)
-        self.data = pl.Dataset(rng.choice([-1.0, 1.0], size=(n_features, n_items)), inputs)
-        self.w21, self.w32 = pl.Gaussian(0.01).draw(self.data, hidden, rng)
-        self.rate = 0.05 / self.data.modes.s[0]
+        self.data, self.w21, self.w32, self.rate = problem(n_features, hidden, n_items, inputs)
         self.flops = 6 * n_features * hidden * n_items
         self.options = {"rate": self.rate, "order": "cyclic", "dtype": dtype, **options}
         self.sim = self.simulation()
@@ -45,16 +42,16 @@ def wide():
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_against_the_product(benchmark, table, dtype, request):
-    problem = request.getfixturevalue("wide") if dtype == "float64" else Problem(*WIDE, dtype=dtype)
-    problem.assert_right(64, numba_fused, 1e-12 if dtype == "float64" else 1e-5)
+    timed = request.getfixturevalue("wide") if dtype == "float64" else Problem(*WIDE, dtype=dtype)
+    timed.assert_right(64, numba_fused, 1e-12 if dtype == "float64" else 1e-5)
     product, flops = gemm(dtype)
-    epoch = lambda: problem.sim.advance(epochs=1)  # noqa: E731
+    epoch = lambda: timed.sim.advance(epochs=1)  # noqa: E731
     ratios, times = beside(benchmark, epoch, lambda: [product() for _ in range(3)], rounds=9, each=(1, 3))
-    rates = [problem.flops / flops * r for r in ratios]
-    rate = problem.flops / np.median(times) / 1e9
+    rates = [timed.flops / flops * r for r in ratios]
+    rate = timed.flops / np.median(times) / 1e9
     case = f"100,000 x 512, P = 64, one-hot, direct, {dtype}"
     table.append(Row(case, "rate of a square product", ">= 0.90", rates, times, [f"{rate:.0f} GFLOP/s"]))
-    assert problem.sim.status == "ok"
+    assert timed.sim.status == "ok"
 
 
 @pytest.mark.parametrize(
@@ -84,8 +81,8 @@ def test_against_a_loop(benchmark, table, wide, loop, goal, shown):
 
 def test_correlated_inputs_against_the_memory(benchmark, table):
     n_features, hidden, n_items = WIDE
-    problem = Problem(*WIDE, inputs=np.random.default_rng(1).standard_normal((n_items, n_items)) / 8)
-    problem.assert_right(3)
+    timed = Problem(*WIDE, inputs=np.random.default_rng(1).standard_normal((n_items, n_items)) / 8)
+    timed.assert_right(3)
     touched = np.ones((n_features, hidden))
     threads = pl.info()["threads"]
     pieces = np.array_split(touched, threads)
@@ -96,7 +93,7 @@ def test_correlated_inputs_against_the_memory(benchmark, table):
                 list(pool.map(lambda piece: np.multiply(piece, 1.0000001, out=piece), pieces))
 
         def four():
-            problem.sim.advance(presentations=4)
+            timed.sim.advance(presentations=4)
 
         ratios, times = beside(benchmark, four, read_modify_write, rounds=15, each=(4, 4))
     rate = 16 * touched.size / np.median(times) / 1e9
@@ -110,37 +107,37 @@ def test_correlated_inputs_against_the_memory(benchmark, table):
     ids=["figure-3", "toy", "middle"],
 )
 def test_small_networks(benchmark, table, sizes, goal, epochs):
-    problem = Problem(*sizes)
-    problem.assert_right(100 * sizes[2] if sizes[0] * sizes[1] < 10**6 else sizes[2])
-    w21, w32 = problem.w21.copy(), problem.w32.copy()
+    timed = Problem(*sizes)
+    timed.assert_right(100 * sizes[2] if sizes[0] * sizes[1] < 10**6 else sizes[2])
+    w21, w32 = timed.w21.copy(), timed.w32.copy()
     items = list(range(sizes[2])) * epochs[1]
     ratios, times = beside(
         benchmark,
-        lambda: problem.sim.advance(epochs=epochs[0]),
-        lambda: numpy_loop(problem.data, w21, w32, problem.rate, items),
+        lambda: timed.sim.advance(epochs=epochs[0]),
+        lambda: numpy_loop(timed.data, w21, w32, timed.rate, items),
         rounds=15,
         each=epochs,
     )
-    rate = problem.flops / np.median(times) / 1e9
+    rate = timed.flops / np.median(times) / 1e9
     case = f"{sizes[0]:,} x {sizes[1]}, P = {sizes[2]}, one-hot, direct"
     table.append(Row(case, "numpy_loop", goal, ratios, times, ["an epoch", f"{rate:.1f} GFLOP/s"]))
 
 
 @pytest.mark.parametrize("sizes", [(600, 512, 64), (20_000, 512, 256), (20_000, 500, 61), (20_000, 512, 9)], ids=str)
 def test_where_little_is_left_beside_the_product(benchmark, table, sizes):
-    problem = Problem(*sizes)
-    problem.assert_right(sizes[2], numba_fused)
+    timed = Problem(*sizes)
+    timed.assert_right(sizes[2], numba_fused)
     product, flops = gemm("float64", 1024)
-    epochs = max(1, int(2e10 / problem.flops))
+    epochs = max(1, int(2e10 / timed.flops))
     ratios, times = beside(
         benchmark,
-        lambda: problem.sim.advance(epochs=epochs),
+        lambda: timed.sim.advance(epochs=epochs),
         lambda: [product() for _ in range(9)],
         rounds=15,
         each=(epochs, 9),
     )
-    rates = [problem.flops / flops * r for r in ratios]
-    rate = problem.flops / np.median(times) / 1e9
+    rates = [timed.flops / flops * r for r in ratios]
+    rate = timed.flops / np.median(times) / 1e9
     case = f"{sizes[0]:,} x {sizes[1]}, P = {sizes[2]}, one-hot, direct"
     table.append(Row(case, "rate of a square product", "-", rates, times, [f"{rate:.0f} GFLOP/s"]))
 
