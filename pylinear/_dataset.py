@@ -214,6 +214,7 @@ class Dataset:
     @cached_property
     def features(self) -> tuple[str, ...]:
         """Names of the N3 features, all different."""
+        _memory.require("names of the features", 80 * self.n_features)
         return tuple(f"feature {i + 1}" for i in range(self.n_features))
 
     @property

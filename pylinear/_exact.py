@@ -15,6 +15,8 @@ from pylinear._record import Settled, Task
 
 Axis = Literal["rows", "hidden"]
 
+_OUT_OF_SCALE = "reduce must be False for weights so large or small that their squares over- or underflow"
+
 
 def shorter_axis(n_features: int, hidden: int, outputs: int, lower: int) -> Axis | None:
     """Return which axis of W32 a rotation can shorten, if either; `outputs` and `lower` are dimensions.
@@ -33,9 +35,11 @@ class Exact:
     Notes
     -----
     Let A (long x m) hold side by side what spans the reach of the long axis: [basis of the outputs | W32(0)] for the
-    output units, [hidden representations of the inputs | W32(0)^T] for the hidden units. With A = Q R only R counts,
-    and R^T R = A^T A, so Q is never formed and A is only ever seen a few rows at a time. Learning adds columns of A to
-    one another, A(t) = A(0) (I + B): the same B leads from R(0) to R(t), so B = R(0)^-1 (R(t) - R(0)).
+    output units, [hidden representations of the inputs | W32(0)^T] for the hidden units. With A = Q R only R counts, so
+    Q is never formed and A is only ever seen a few rows at a time. For the output units R comes from the Gram matrix
+    A^T A: beside the orthonormal basis only the inner products of W32's columns matter. For the hidden units, where
+    columns of any size act on one another, it comes from Householder's QR, which is exact to roundoff column by column.
+    Learning adds columns of A to one another, A(t) = A(0) (I + B), and the same B leads from R(0) to R(t).
     """
 
     def __init__(
@@ -98,20 +102,21 @@ class Exact:
             return Layers(self.inputs.lower(w21), w32)
         w21, parts = self.start.stream(run)
         known = self._known(w21)
-        short = self.start.hidden if self.axis == "rows" else self.start.data.n_features
-        gram, cross = np.zeros((short, short)), np.zeros((known.shape[1], short))
+        p = known.shape[1]
+        if self.axis == "hidden":
+            root = _triangle((np.hstack([known[rows], part]) for rows, part in _numbered(parts)), poll)
+            return Layers(np.ascontiguousarray(root[:, :p].T), np.ascontiguousarray(root[:, p:].T))
+        hidden = self.start.hidden
+        gram, cross = np.zeros((hidden, hidden)), np.zeros((p, hidden))
         with np.errstate(over="ignore", invalid="ignore"):
             for rows, part in _numbered(parts):
                 poll()
                 gram += part.T @ part
                 cross += known[rows].T @ part
-            if self.axis == "rows":
-                below = _root(gram - cross.T @ cross, gram.diagonal())
-                return Layers(self.inputs.lower(w21), np.vstack([cross, below]))
-            whole = np.block([[known.T @ known, cross], [cross.T, gram]])
-        root = _root(whole, whole.diagonal())
-        p = known.shape[1]
-        return Layers(np.ascontiguousarray(root[:, :p].T), np.ascontiguousarray(root[:, p:].T))
+            if not gram.any() and any(part.any() for part in self.start.stream(run).parts):
+                raise ValueError(_OUT_OF_SCALE)
+            below = _root(gram - cross.T @ cross, gram.diagonal())
+        return Layers(self.inputs.lower(w21), np.vstack([cross, below]))
 
     def _factor(self, first: Layers) -> Floats:
         """Return R for the weights that a run begins with."""
@@ -143,7 +148,7 @@ class Exact:
         if self.axis == "hidden":
             moved = np.swapaxes(np.concatenate([lower - first.lower.astype(np.float64), moved], axis=1), 1, 2)
             lower = np.empty((len(lower), p, self.start.hidden), lower.dtype)
-        steps = np.linalg.solve(root, moved)
+        steps = _coefficients(root, moved)
         for rows, part in _numbered(self.start.stream(run).parts):
             a = np.hstack([known[rows], part])
             for k, step in enumerate(steps):
@@ -158,7 +163,7 @@ class Exact:
         if self.axis != "hidden":
             return hidden
         known = self._known(self.start.w21(run))
-        mix = np.linalg.solve(self._factor(self.layers(run)), np.swapaxes(hidden, 1, 2).astype(np.float64))
+        mix = _coefficients(self._factor(self.layers(run)), np.swapaxes(hidden, 1, 2).astype(np.float64))
         out = np.empty((*hidden.shape[:2], self.start.hidden), hidden.dtype)
         for rows, part in _numbered(self.start.stream(run).parts):
             a = np.hstack([known[rows], part])
@@ -175,6 +180,28 @@ def _numbered(parts: Iterator[Floats]) -> Iterator[tuple[slice, Floats]]:
         yield slice(begin, end), part
 
 
+def _triangle(parts: Iterator[Floats], poll: Callable[[], None]) -> Floats:
+    """Return the triangular factor R, (m, m), of a tall matrix of m columns that comes in parts of some rows."""
+    root: Floats | None = None
+    for part in parts:
+        poll()
+        root = np.asarray(np.linalg.qr(part if root is None else np.vstack([root, part]), mode="r"))
+    assert root is not None
+    # What is within the roundoff of its column is none of the network's: as a weight, it could grow.
+    root[np.abs(root) <= 8 * np.finfo(float).eps * np.abs(root).max(axis=0)] = 0.0
+    whole = np.zeros((root.shape[1], root.shape[1]))
+    whole[: len(root)] = root
+    return whole
+
+
+def _coefficients(root: Floats, moved: Floats) -> Floats:
+    """Return the smallest B with `root` B = each of `moved`, (n, m, m), whose columns lie in the span of the root's."""
+    lengths = np.abs(root).max(axis=0)
+    lengths[lengths == 0] = 1.0
+    scaled = root / lengths
+    return np.stack([np.linalg.lstsq(scaled, x, rcond=None)[0] / lengths[:, None] for x in moved])
+
+
 def _root(gram: Floats, squares: Floats) -> Floats:
     """Return an upper triangular R, as regular as roundoff allows, with R^T R = `gram`.
 
@@ -183,13 +210,15 @@ def _root(gram: Floats, squares: Floats) -> Floats:
     """
     largest = float(squares.max())
     if not (np.isfinite(gram).all() and (largest == 0 or largest > 1e-250)):
-        raise ValueError("reduce must be False for weights so large or small that their squares over- or underflow")
+        raise ValueError(_OUT_OF_SCALE)
     lengths = np.sqrt(np.where(squares > 0, squares, 1.0))
     scaled = gram / np.outer(lengths, lengths)
     floor = 0.0
     while True:
         try:
             # A floor of the size of the roundoff tells singular directions apart without moving the trajectory.
-            return np.asarray(np.linalg.cholesky(scaled + floor * np.eye(len(gram))).T * lengths)
+            return np.asarray(
+                np.linalg.cholesky(scaled + floor * np.eye(len(gram))).T * np.sqrt(np.maximum(squares, 0.0))
+            )
         except np.linalg.LinAlgError:
             floor = max(4 * floor, 4 * float(np.finfo(float).eps))

@@ -17,7 +17,7 @@ from pylinear._initial import Start, Weights
 from pylinear._problem import InputSide, Layers, OutputSide, Problem
 from pylinear._record import Settled, Task, Trained, difference, difference_with_weights
 
-# Levels to leave out at the most at a time.
+# The highest level to begin at, and the most to leave out at a time.
 MOST_LEVELS = 12
 # A level of the law may not have more hidden units: it would take hours, and there is no exact reduction to turn to.
 _LARGEST_LEVEL = 4096
@@ -78,7 +78,9 @@ def climb(
     tol: float,
     largest: float,
 ) -> Settled | None:
-    """Return the record of a level that differs from the one below it by at most `tol`, or that is complete.
+    """Return the record of a level that differs from a lower one by at most `tol`, or that is complete.
+
+    The lower one is the next below, or, from MOST_LEVELS on, of two thirds of the level.
 
     None once a level would have more than `largest` weights in W32.
     """
@@ -90,7 +92,8 @@ def climb(
     level, known = _grown(ladder, first), None
     while True:
         task.poll()
-        top = _grown(ladder, level + 1)
+        # Where so many levels are needed they differ little from one to the next, and two may agree by accident.
+        top = _grown(ladder, level + (1 if level < MOST_LEVELS else level // 2))
         if math.prod(ladder.sizes[top]) > largest:
             return None
         if top == level:

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from pylinear import _check
 from pylinear._check import Floats
 from pylinear._dataset import Dataset
 from pylinear._exact import Exact, shorter_axis
-from pylinear._initial import Gaussian, Initial, Start, Weights
+from pylinear._initial import Gaussian, Given, Initial, Start, Weights
 from pylinear._levels import MOST_LEVELS, Krylov, Law, first_level
 from pylinear._problem import InputSide, Layers, Problem, input_side, output_side
 from pylinear._record import Settled, Task
@@ -39,7 +40,7 @@ class Reduction:
         Under "krylov", and "law" with many hidden units, the level that each run was computed at; None for a run that
         was not projected, as the level would have outgrown the exact reduction. Else empty.
     errors : (R,) float64
-        Estimate of each run's error: the largest difference to the next lower level over everything recorded, each
+        Estimate of each run's error: the largest difference to a lower level over everything recorded, each
         relative to its largest value. 0 where nothing was left out; NaN where a run was interrupted before.
     """
 
@@ -164,7 +165,7 @@ def choose(reduce: Reduce, start: Start, tol: float, work: Work) -> Reducer:
         return law
     if reduce == "auto":
         reduce = _cheapest(start, inputs, None if scale is None or tol < work.finest else first, work)
-        if reduce is False:
+        if reduce is False or not _squares_hold(init):
             return Exact(start, input_side(data, reduce=False))
     axis = shorter_axis(data.n_features, start.hidden, min(data.n_features, data.n_items), inputs.size)
     outputs = output_side(data, inputs) if axis == "rows" or reduce == "krylov" else None
@@ -173,6 +174,17 @@ def choose(reduce: Reduce, start: Start, tol: float, work: Work) -> Reducer:
         return base
     _check_projection(tol, work)
     return Krylov(base, outputs, first, tol)
+
+
+def _squares_hold(init: Initial) -> bool:
+    """Return whether the squares of the weights neither over- nor underflow, so that inner products say it all."""
+    if isinstance(init, Gaussian):
+        sizes = np.array([init.scale])
+    elif isinstance(init, Given):
+        sizes = np.array([np.abs(w).max(axis=(-2, -1)) for w in (init.w21, init.w32)])
+    else:
+        sizes = np.array([np.abs(x).max() for x in (init.c, init.d)])
+    return bool(np.all((sizes == 0) | ((sizes > 1e-120) & (sizes < 1e120))))
 
 
 def _check_projection(tol: float, work: Work) -> None:

@@ -63,13 +63,14 @@ double sum_of_squares(const T* numbers, Index n) {
   return ((parts[0] + parts[1]) + (parts[2] + parts[3])) + ((parts[4] + parts[5]) + (parts[6] + parts[7]));
 }
 
-/// The square root of that, also where the squares themselves would overflow.
+/// The square root of that, also where the squares themselves would overflow or vanish.
 template <class T>
 double frobenius(const T* numbers, Index n) {
   const double squares = sum_of_squares(numbers, n);
-  if (squares < std::numeric_limits<double>::max()) return std::sqrt(squares);
+  if (squares > 1e-200 && squares < std::numeric_limits<double>::max()) return std::sqrt(squares);
   double largest = 0;
   for (Index i = 0; i < n; ++i) largest = std::max(largest, std::abs(static_cast<double>(numbers[i])));
+  if (largest == 0) return std::isnan(squares) ? squares : 0;
   double scaled_squares = 0;
   for (Index i = 0; i < n; ++i) {
     const double scaled = static_cast<double>(numbers[i]) / largest;

@@ -15,7 +15,7 @@ enum class Isa { baseline, avx2, avx512 };
 Isa isa() {
 #ifdef PYLINEAR_X86
   const char* cap_text = std::getenv("PYLINEAR_ISA");
-  const std::string_view cap = cap_text == nullptr ? "avx512" : cap_text;
+  const std::string_view cap = cap_text == nullptr || *cap_text == 0 ? "avx512" : cap_text;
   if (cap != "baseline" && cap != "avx2" && cap != "avx512") {
     throw std::invalid_argument("PYLINEAR_ISA must be baseline, avx2 or avx512; got " + std::string(cap));
   }
