@@ -286,7 +286,7 @@ def _root_of_gram(gram: Floats, n_features: int) -> Floats:
     """Return a matrix of at most `n_features` rows with the Gram matrix `gram`."""
     if gram.shape[0] != gram.shape[1] or not np.allclose(gram, gram.T, rtol=0, atol=1e-9 * np.abs(gram).max()):
         raise ValueError(f"gram must be a symmetric matrix, items x items; got {_check.show(gram)}")
-    squares, vectors = np.linalg.eigh((gram + gram.T) / 2)
+    squares, vectors = np.linalg.eigh(gram / 2 + gram.T / 2)
     squares, vectors = squares[::-1], vectors[:, ::-1]
     if squares[-1] < -1e-9 * max(squares[0], 0):
         raise ValueError(f"gram must be positive semidefinite; got an eigenvalue of {squares[-1]:.3g}")

@@ -161,6 +161,12 @@ class Simulation:
         self.update = _check.choice("update", update, ("online", "batch"))
         self.route = best_route(check_route(route, data, self.update), data, self.update, data.n_features)
         self.order = check_order(order, data.n_items)
+        if self.update == "batch" and not (isinstance(order, str) and order == "reshuffled"):
+            raise ValueError("order must be left out for update='batch', which has none")
+        if not data.has_outputs:
+            raise ValueError(
+                "data must have outputs, which data made by from_gram do not: train it with pylinear.train"
+            )
         kind = np.dtype(self.dtype).type
         self._start = _check.array("w21", w21, (None, data.n_inputs), kind)
         self.hidden_units = self._start.shape[0]

@@ -345,6 +345,8 @@ def _one_run(trainer: Core | Flow, reducer: Reducer, stop: _Stop, k: int, result
 def _check_update(plan: _Plan) -> None:
     """Raise if the update knows nothing of what is asked for."""
     n_items, grid = plan.data.n_items, plan.grid
+    if plan.update != "online" and not (isinstance(plan.order, str) and plan.order == "reshuffled"):
+        raise ValueError(f"order must be left out for update={plan.update!r}, which has none")
     if plan.update == "batch":
         for name, times in (("epochs", np.array([grid.total])), ("record", grid.presentations)):
             between = times[times % n_items != 0]
@@ -397,5 +399,6 @@ def _times(record: Any, total: int, n_items: int, *, whole_epochs: bool) -> NDAr
     epochs_asked = _check.array("record", record, (None,))
     points = np.round(epochs_asked * n_items)
     if points[0] < 0 or points[-1] > total or np.any(np.diff(points) < 0):
-        raise ValueError(f"record must be epochs from 0 to {total / n_items:g} that do not decrease")
+        got = f"{points[0] / n_items:g} to {points[-1] / n_items:g}"
+        raise ValueError(f"record must be epochs from 0 to {total / n_items:g} that do not decrease; got {got}")
     return np.unique(points.astype(np.int64))

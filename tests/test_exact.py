@@ -72,6 +72,19 @@ def test_blocked_and_fused_are_the_naive_loop(size, kind, order):
         assert relative(w32, expected[1]) > 1e-3
 
 
+@pytest.mark.parametrize("size", [(9_000, 64, 32), (5_000, 16, 64), (700, 130, 21)], ids=str)
+@pytest.mark.parametrize("route", ["blocked", "fused"])
+def test_many_segments_and_tall_panels(size, route):
+    data, w21, w32, rate = make_problem(size, "one-hot")
+    items = presented("reshuffled", size[2], 5, 2 * size[2])
+    expected = naive(data, w21, w32, rate, items)
+    sim = pl.Simulation(data, w21, w32, rate=rate, rng=5, route=route)
+    sim.advance(epochs=2)
+    assert relative(sim.w21, expected[0]) < 1e-12
+    assert relative(sim.w32, expected[1]) < 1e-12
+    assert relative(w21, expected[0]) > 1e-3
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("kind", INPUTS)
 @pytest.mark.parametrize("reduce", [False, "exact", "krylov"])

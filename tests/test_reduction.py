@@ -13,6 +13,8 @@ from scipy.stats import ks_2samp
 import pylinear as pl
 from oracles import relative
 from pylinear import _exact, _levels
+from pylinear._problem import Layers
+from pylinear._record import Record, Trained, difference
 
 pytestmark = pytest.mark.core
 
@@ -465,7 +467,7 @@ def test_unknown_outputs_cannot_be_trained_explicitly(reduce):
     data = pl.Dataset.from_gram(np.eye(4), 50)
     with pytest.raises(ValueError, match="reduce must be 'law' or 'auto' for data made by from_gram"):
         pl.train(data, hidden=2, rate=0.1, epochs=1, reduce=reduce)
-    with pytest.raises(ValueError, match="outputs are not known"):
+    with pytest.raises(ValueError, match="data must have outputs"):
         pl.Simulation(data, *WEIGHTS, rate=0.1)
 
 
@@ -572,3 +574,67 @@ def test_an_error_in_the_root_is_noticed(monkeypatch):
     data, arguments = problem(SIZES[1])
     run, direct = both(data, arguments, init=pl.Gaussian(0.1))
     assert relative(run.mode_strengths, direct.mode_strengths) > 1e-12
+
+
+ODD_WEIGHTS = {
+    "W21 alone": pl.Decoupled(1e-9, 0.0),
+    "W32 alone": pl.Decoupled(0.0, 1e-9),
+    "modes far apart": pl.Balanced([1.0, 1e-8, 1e-2, 1e-4]),
+}
+
+
+@pytest.mark.parametrize("axis", ["rows", "hidden"])
+@pytest.mark.parametrize("init", ODD_WEIGHTS.values(), ids=ODD_WEIGHTS)
+def test_weights_of_very_different_sizes(axis, init):
+    # Roundoff of the largest weights must not become the start of the smallest.
+    sizes = (300, 20) if axis == "rows" else (20, 300)
+    data = pl.Dataset(np.random.default_rng(0).standard_normal((sizes[0], 4)))
+    options = {"hidden": sizes[1], "rate": 0.1 / data.modes.s[0], "epochs": 300, "init": init, "rng": 0}
+    direct, run = (pl.train(data, reduce=reduce, **options) for reduce in (False, "exact"))
+    assert np.abs(run.mode_strengths - direct.mode_strengths).max() < 1e-12 * data.modes.s[0]
+    np.testing.assert_allclose(run.initial_strengths, direct.initial_strengths, rtol=1e-12, atol=1e-40)
+    assert relative(run.weights.w32, direct.weights.w32) < 1e-11
+    assert relative(run.weights.w21, direct.weights.w21) < 1e-11
+
+
+def test_an_item_without_an_input_stays_unseen():
+    data = pl.Dataset(np.random.default_rng(0).standard_normal((5, 4)), np.diag([1.0, 1.0, 1.0, 0.0]))
+    options = {"hidden": 200, "rate": 0.05, "epochs": 300, "init": pl.Gaussian(1e-9), "rng": 0}
+    direct, run = (pl.train(data, reduce=reduce, **options) for reduce in (False, "exact"))
+    assert np.abs(run.mode_strengths - direct.mode_strengths).max() < 1e-12 * data.modes.s[0]
+
+
+def test_auto_leaves_alone_what_it_cannot_square():
+    data = pl.Dataset(np.random.default_rng(0).standard_normal((2_000, 4)))
+    options = {"hidden": 10, "rate": 1e-3, "epochs": 1_000, "init": pl.Gaussian(1e-150), "rng": 0}
+    assert pl.train(data, **options).reduction.kind == "none"
+    for scale in (1e-150, 1e-170):
+        with pytest.raises(ValueError, match="reduce must be False for weights so large or small"):
+            pl.train(data, **{**options, "epochs": 1, "init": pl.Gaussian(scale)}, reduce="exact")
+
+
+def test_levels_that_agree_by_accident_are_not_believed():
+    # One item, weights far from small: neighbouring levels agree long before the mode has been seen.
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        data = pl.Dataset(0.1 * rng.standard_normal((1_000, 1)))
+        options = {"hidden": 150, "rate": 0.0025, "epochs": 1_700, "init": pl.Gaussian(0.2), "rng": 0, "record": 40}
+        exact = pl.train(data, reduce="exact", **options)
+        for tol in (0.1, 1e-9):
+            run = pl.train(data, reduce="krylov", tol=tol, **options)
+            off = np.abs(run.mode_strengths - exact.mode_strengths).max() / np.abs(exact.mode_strengths).max()
+            assert off <= 2 * max(run.reduction.error, 1e-13)
+
+
+def test_a_late_difference_counts():
+    layers = Layers(np.zeros((2, 2)), np.zeros((3, 2)))
+
+    def trained(strengths):
+        loss = np.ones(len(strengths))
+        return Trained(layers, Record(strengths, loss, strengths[0], layers, None, None, "ok", 4))
+
+    ones = np.ones((3, 2))
+    late = ones.copy()
+    late[2, 1] = 1.5
+    assert difference(trained(ones), trained(late)) == pytest.approx(1 / 3)
+    assert difference(trained(ones), trained(ones)) == 0
