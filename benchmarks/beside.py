@@ -92,7 +92,7 @@ def beside(
     def setup():
         others.append(seconds(other) / each[1])
         # The threads of a BLAS keep a processor busy for a while after their work is done.
-        time.sleep(0.1)
+        time.sleep(0.5)
 
     if warm:
         engine(), other()
