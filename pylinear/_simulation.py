@@ -30,8 +30,10 @@ def check_data(data: object) -> Dataset:
     return data
 
 
-def check_order(order: Any, n_items: int) -> str | NDArray[np.int64]:
+def check_order(order: Any, n_items: int, update: str) -> str | NDArray[np.int64]:
     """Return the name of an order, or a given order as an array of items."""
+    if update != "online" and not (isinstance(order, str) and order == "reshuffled"):
+        raise ValueError(f"order must be left out for update={update!r}, which has none")
     if isinstance(order, str):
         return _check.choice("order", order, ("cyclic", "reshuffled", "with_replacement"))
     plain = _check.rank(order) == 1 and not isinstance(order, np.ma.MaskedArray)
@@ -160,9 +162,7 @@ class Simulation:
         self.threads = _check.threads(threads)
         self.update = _check.choice("update", update, ("online", "batch"))
         self.route = best_route(check_route(route, data, self.update), data, self.update, data.n_features)
-        self.order = check_order(order, data.n_items)
-        if self.update == "batch" and not (isinstance(order, str) and order == "reshuffled"):
-            raise ValueError("order must be left out for update='batch', which has none")
+        self.order = check_order(order, data.n_items, self.update)
         if not data.has_outputs:
             raise ValueError(
                 "data must have outputs, which data made by from_gram do not: train it with pylinear.train"
@@ -177,19 +177,23 @@ class Simulation:
         self.rng = seed_of(rng)
         self.status = "ok"
         self._inputs = input_side(data, reduce=False)
-        layers = Layers(self._inputs.lower(self._start), upper)
-        self._network = _engine.TrainingSet(direct_problem(data, self._inputs), self.dtype).network(
-            layers,
+        self._network = self._begun(upper)
+        # The core trains without the interpreter's lock, so that another thread could come in between.
+        self._lock = threading.Lock()
+        self._owner: int | None = None
+        self._presentations = 0
+
+    def _begun(self, w32: NDArray[Any]) -> Any:
+        """Return the core's network with the weights given."""
+        training_set = _engine.TrainingSet(direct_problem(self.data, self._inputs), self.dtype)
+        return training_set.network(
+            Layers(self._inputs.lower(self._start), w32),
             route=self.route,
             update=self.update,
             rate=self.rate,
             order=self.order,
             key=philox_key(self.rng, Use.ORDER),
         )
-        # The core trains without the interpreter's lock, so that another thread could come in between.
-        self._lock = threading.Lock()
-        self._owner: int | None = None
-        self._presentations = 0
 
     def __repr__(self) -> str:
         shape = f"{self.data.n_inputs}-{self.hidden_units}-{self.data.n_features}"

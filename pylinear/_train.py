@@ -137,7 +137,7 @@ def train(
         hidden=_check.integer("hidden", hidden),
         dtype=_check.dtype_name(dtype),
         update=_check.choice("update", update, ("online", "batch", "flow")),
-        order=check_order(order, data.n_items),
+        order=check_order(order, data.n_items, str(update)),
         route=check_route(route, data, str(update)),
         runs=_check.integer("runs", runs),
         rate=check_rate(rate, dtype),
@@ -345,8 +345,6 @@ def _one_run(trainer: Core | Flow, reducer: Reducer, stop: _Stop, k: int, result
 def _check_update(plan: _Plan) -> None:
     """Raise if the update knows nothing of what is asked for."""
     n_items, grid = plan.data.n_items, plan.grid
-    if plan.update != "online" and not (isinstance(plan.order, str) and plan.order == "reshuffled"):
-        raise ValueError(f"order must be left out for update={plan.update!r}, which has none")
     if plan.update == "batch":
         for name, times in (("epochs", np.array([grid.total])), ("record", grid.presentations)):
             between = times[times % n_items != 0]
