@@ -12,9 +12,9 @@ import pytest
 import pylinear
 
 MODULES = [
-    f"pylinear.{module.name}"
-    for module in pkgutil.iter_modules(pylinear.__path__)
-    if module.name not in {"_core", "__main__"}
+    module.name
+    for module in pkgutil.walk_packages(pylinear.__path__, "pylinear.")
+    if module.name not in {"pylinear._core", "pylinear.__main__"}
 ]
 README = Path(__file__).parent.parent / "README.md"
 

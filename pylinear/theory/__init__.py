@@ -1,0 +1,26 @@
+r"""Closed forms and the averaged flow of learning in linear networks with one hidden layer.
+
+Time is in units of `tau`. With the sums of (1) for correlations, t counts epochs if ``tau = 1 / rate`` and
+presentations if ``tau = P / rate``. References are to Saxe, McClelland & Ganguli, "Learning hierarchical category
+structure in deep neural networks" (CogSci 2013).
+"""
+
+from pylinear.theory._flows import flow
+from pylinear.theory._modes import (
+    half_time,
+    initial_strength,
+    learning_time,
+    mode_strength,
+    shallow_strength,
+    transition_time,
+)
+
+__all__ = [
+    "flow",
+    "half_time",
+    "initial_strength",
+    "learning_time",
+    "mode_strength",
+    "shallow_strength",
+    "transition_time",
+]

@@ -1,0 +1,35 @@
+"""What the arguments of a formula must be: refused with the domain in the message."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pylinear import _check
+from pylinear._check import Floats
+
+
+def in_domain(name: str, value: ArrayLike, low: float, *, above: bool, domain: str) -> Floats:
+    """Return `value` as floats, each of at least (or `above`) `low`, or raise with the domain in the message."""
+    out = _check.array(name, value, None)
+    wrong = out <= low if above else out < low
+    if np.any(wrong):
+        raise ValueError(f"{name} must be {domain}; got {_check.show(float(out[wrong].flat[0]))}")
+    return out
+
+
+def broadcast(*arguments: Floats) -> None:
+    """Raise unless the arguments broadcast to one shape."""
+    try:
+        np.broadcast_shapes(*(x.shape for x in arguments))
+    except ValueError:
+        shapes = ", ".join(str(x.shape) for x in arguments)
+        raise ValueError(f"the arguments must broadcast to one shape; got shapes {shapes}") from None
+
+
+def time_of(t: ArrayLike) -> Floats:
+    return in_domain("t", t, 0.0, above=False, domain="at least 0")
+
+
+def tau_of(tau: ArrayLike) -> Floats:
+    return in_domain("tau", tau, 0.0, above=True, domain="above 0")

@@ -1,0 +1,106 @@
+import numpy as np
+import pytest
+
+import pylinear as pl
+from pylinear import theory
+
+
+def rk4(velocity, state, t, steps):
+    h = t / steps
+    for _ in range(steps):
+        k1 = velocity(state)
+        k2 = velocity(state + h / 2 * k1)
+        k3 = velocity(state + h / 2 * k2)
+        k4 = velocity(state + h * k3)
+        state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return state
+
+
+@pytest.mark.parametrize("correlated", [False, True])
+def test_flow_against_an_integrator_of_our_own(correlated):
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((3, 5)) / 2 if correlated else None
+    data = pl.Dataset(rng.standard_normal((6, 5)), inputs)
+    w21, w32 = 0.3 * rng.standard_normal((4, data.n_inputs)), 0.3 * rng.standard_normal((6, 4))
+    tau = 2.0
+
+    def velocity(state):
+        a, b = state[: w21.size].reshape(w21.shape), state[w21.size :].reshape(w32.shape)
+        error = data.outputs @ data.inputs.T - b @ a @ (data.inputs @ data.inputs.T)
+        return np.concatenate([(b.T @ error).ravel(), (error @ a.T).ravel()]) / tau
+
+    expected = rk4(velocity, np.concatenate([w21.ravel(), w32.ravel()]), 4.0, 4000)
+    lower, upper = theory.flow([0.0, 1.5, 4.0], w21, w32, data, tau)
+    np.testing.assert_array_equal(lower[0], w21)
+    np.testing.assert_allclose(lower[-1].ravel(), expected[: w21.size], rtol=1e-8, atol=1e-9)
+    np.testing.assert_allclose(upper[-1].ravel(), expected[w21.size :], rtol=1e-8, atol=1e-9)
+    difference = upper[-1].T @ upper[-1] - lower[-1] @ lower[-1].T
+    np.testing.assert_allclose(difference, w32.T @ w32 - w21 @ w21.T, atol=1e-8)
+
+
+def test_flow_of_balanced_decoupled_weights_is_formula_10():
+    data = pl.Tree((2, 2), 0.1).sample(200, rng=0)
+    a0 = np.array([0.1, 0.2, 0.05, 0.3])
+    w21, w32 = pl.Balanced(a0).draw(data, hidden=6, rng=np.random.default_rng(0))
+    t = np.linspace(0, 0.6, 30)
+    lower, upper = theory.flow(t, w21, w32, data)
+    modes = data.modes
+    strengths = np.einsum("ia,tij,tjk,ka->ta", modes.u, upper, lower, modes.v, optimize=True)
+    np.testing.assert_allclose(strengths, theory.mode_strength(t[:, None], modes.s, a0), rtol=1e-7)
+    # Nothing off the diagonal: the map is (9).
+    map_at_end = upper[-1] @ lower[-1]
+    np.testing.assert_allclose(map_at_end, modes.u * strengths[-1] @ modes.v.T, atol=1e-8)
+
+
+def test_a_bottleneck_learns_the_strongest_modes():
+    data = pl.Dataset(np.diag([3.0, 2.0, 1.0]))
+    w21, w32 = pl.Gaussian(1e-3).draw(data, hidden=2, rng=np.random.default_rng(0))
+    lower, upper = theory.flow([40.0], w21, w32, data)
+    np.testing.assert_allclose(upper[0] @ lower[0], np.diag([3.0, 2.0, 0.0]), atol=1e-6)
+
+
+def test_the_tolerance_of_a_flow_is_what_it_says():
+    data = pl.toy("signed")
+    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=4, rng=0)
+    finest = theory.flow([1.0], w21, w32, data, rtol=1e-13)[1]
+    errors = [np.abs(theory.flow([1.0], w21, w32, data, rtol=rtol)[1] - finest).max() for rtol in (1e-3, 1e-6, 1e-10)]
+    assert errors[0] > errors[1] > errors[2]
+    assert errors[2] < 1e-8
+
+
+def test_times_of_a_flow_may_repeat():
+    data = pl.toy()
+    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)
+    twice, once = theory.flow([0, 1, 1, 2], w21, w32, data)[1], theory.flow([0, 1, 2], w21, w32, data)[1]
+    np.testing.assert_array_equal(twice, once[[0, 1, 1, 2]])
+
+
+def test_flow_for_no_time_at_all():
+    data = pl.toy()
+    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=np.random.default_rng(0))
+    lower, upper = theory.flow([0.0, 0.0], w21, w32, data)
+    np.testing.assert_array_equal(lower, [w21, w21])
+    np.testing.assert_array_equal(upper, [w32, w32])
+    assert theory.flow([], w21, w32, data)[0].shape == (0, 3, 4)
+
+
+@pytest.mark.core
+def test_second_order_statistics_suffice_for_the_flow_but_not_online():
+    # Rotating items and inputs alike keeps both correlations: one flow, two online trajectories.
+    rng = np.random.default_rng(0)
+    outputs = rng.standard_normal((6, 4))
+    rotation = np.linalg.qr(rng.standard_normal((4, 4)))[0]
+    one, other = pl.Dataset(outputs, np.eye(4)), pl.Dataset(outputs @ rotation, rotation)
+    np.testing.assert_allclose(one.sigma_yx, other.sigma_yx, atol=1e-14)
+    w21, w32 = pl.Gaussian(0.1).draw(one, hidden=5, rng=rng)
+    flows = [theory.flow([3.0], w21, w32, data)[1] for data in (one, other)]
+    np.testing.assert_allclose(flows[0], flows[1], rtol=1e-7, atol=1e-9)
+    distances = []
+    for rate in (0.02, 0.01):
+        ends = []
+        for data in (one, other):
+            sim = pl.Simulation(data, w21, w32, rate=rate, order="cyclic")
+            sim.advance(epochs=round(3 / rate))
+            ends.append(sim.w32)
+        distances.append(np.abs(ends[0] - ends[1]).max())
+    assert 1.7 < distances[0] / distances[1] < 2.4  # first order in the rate
