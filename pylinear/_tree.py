@@ -215,7 +215,7 @@ class Tree:
         self._require_outputs(n_features, kind.itemsize, diffusion)
         outputs = np.empty((n_features, self.n_items), dtype=kind)
         diffusion.sample(outputs)
-        return Dataset._of_sample(outputs, seed, diffusion.engine)
+        return Dataset._of_sample(outputs, seed, diffusion.engine, self)
 
     def sample_bits(
         self,

@@ -5,7 +5,7 @@ presentations if ``tau = P / rate``. References are to Saxe, McClelland & Gangul
 structure in deep neural networks" (CogSci 2013).
 """
 
-from pylinear.theory._flows import flow
+from pylinear.theory._flows import flow, modified_flow, stochastic_flow
 from pylinear.theory._modes import (
     half_time,
     initial_strength,
@@ -21,6 +21,8 @@ __all__ = [
     "initial_strength",
     "learning_time",
     "mode_strength",
+    "modified_flow",
     "shallow_strength",
+    "stochastic_flow",
     "transition_time",
 ]
