@@ -62,27 +62,30 @@ class Gap:
     @property
     def measured(self) -> Floats:
         """Mode strengths under online learning, (R, T, M)."""
-        return self.run.mode_strengths[..., self.used]
+        return np.asarray(self.run.mode_strengths[..., self.used])
 
     @property
     def paper(self) -> Floats:
         """(10) with the paper's a0, (T, M)."""
-        return self.theories[PAPER].strengths[0]
+        return np.asarray(self.theories[PAPER].strengths[0])
 
     @property
     def effective(self) -> Floats:
         """(10) with each mode's effective initial strength, (R, T, M)."""
-        return self.theories[EFFECTIVE].strengths
+        return self._of_runs(EFFECTIVE)
 
     @property
     def flow(self) -> Floats:
         """Mode strengths under the averaged flow, (R, T, M)."""
-        return self.theories[FLOW].strengths
+        return self._of_runs(FLOW)
 
     @property
     def predicted(self) -> Floats | None:
         """Mode strengths under the modified flow, (R, T, M)."""
-        return self.theories[MODIFIED].strengths if MODIFIED in self.theories else None
+        return self._of_runs(MODIFIED) if MODIFIED in self.theories else None
+
+    def _of_runs(self, theory: str) -> Floats:
+        return np.broadcast_to(self.theories[theory].strengths, self.measured.shape)
 
     def against(self) -> dict[str, Floats]:
         """Return the largest |measured - theory| / s over time and runs, for each theory and mode, (M,).
@@ -142,7 +145,7 @@ class Gap:
     def map_gaps(self) -> dict[str, Floats]:
         """Return |measured map - theory's| at all times relative to |s|, (R, T) a theory.
 
-        Frobenius norms, over all pairs of modes. Needs a run that was trained with ``keep=["map"]``; ValueError for others.
+        Frobenius norms, over all pairs of modes. ValueError unless the run was trained with ``keep=["map"]``.
         """
         if self.run.maps is None:
             raise ValueError("run must be trained with keep=['map'] for the gap between maps")

@@ -89,13 +89,14 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     Raises
     ------
     TypeError, ValueError
-        If these are not runs, fewer than three rates differ, the data are not the same, or no gap is known at all rates.
+        If these are not runs, fewer than three rates differ, the data are not the same, or no gap is known at all
+        rates.
 
     Notes
     -----
-    For batch, cyclic and reshuffled learning the mean gap is of order 1; scatter over reshuffled orders is of order 3/2
-    and over orders with replacement of order 1/2; what the modified flow leaves unexplained is of order 2. The mean over
-    R runs of different orders has the standard error scatter / sqrt(R), which hides the latter unless R is large.
+    For batch, cyclic and reshuffled learning the mean gap is of order 1; scatter over reshuffled orders is of order
+    3/2 and over orders with replacement of order 1/2; what the modified flow leaves unexplained is of order 2. The mean
+    over R runs of different orders has the standard error scatter / sqrt(R), which hides the latter unless R is large.
 
     Examples
     --------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pylinear import _blas, theory
 from pylinear._check import Floats
 from pylinear._flow import Pacing, Velocity, averaged, ensemble, integrate, modified, pacing
-from pylinear._initial import Gaussian
+from pylinear._initial import Gaussian, Given
 from pylinear._problem import Problem
 from pylinear._random import Use, generator
 from pylinear._record import mode_strengths, seen
@@ -93,21 +93,27 @@ class Theories:
         """Return the standard deviation over orders that is expected for an order with replacement, (T, M)."""
         if not self._replaced:
             return None
-        run = self._run
-        members = max(4, math.ceil(_MEMBERS / len(run.status)))
-        variances = np.full((len(run.status), run.epochs.size, self.s.size), np.nan)
+        run, runs = self._run, self._different()
+        members = max(4, math.ceil(_MEMBERS / max(1, len(runs))))
+        variances = np.full((len(runs), run.epochs.size, self.s.size), np.nan)
         with _blas.one_thread():
-            for k in range(len(run.status)):
-                if not run.networks.began(k):
-                    continue
+            for i, k in enumerate(runs):
                 problem, w21, w32, epochs = self._begin(k)
                 rng = generator(run.rng, Use.ENSEMBLE, k)
                 solutions = ensemble(problem.inputs.vectors, problem.outputs, run.rate, epochs, w21, w32, members, rng)
                 for t, (lower, upper) in enumerate(solutions):
-                    variances[k, t] = mode_strengths(problem, lower, upper)[:, self.used].var(axis=0, ddof=1)
+                    variances[i, t] = mode_strengths(problem, lower, upper)[:, self.used].var(axis=0, ddof=1)
         known = ~np.isnan(variances)
         with np.errstate(invalid="ignore"):
-            return np.sqrt(np.where(known, variances, 0.0).sum(axis=0) / known.sum(axis=0))
+            return np.asarray(np.sqrt(np.where(known, variances, 0.0).sum(axis=0) / known.sum(axis=0)))
+
+    def _different(self) -> list[int]:
+        """Return the runs whose initial weights differ, as far as they began: one alone where all share theirs."""
+        began = [k for k in range(len(self._run.status)) if self._run.networks.began(k)]
+        init = self._run.init
+        if began and isinstance(init, Given) and init.w21.ndim == 2:
+            return [max(began, key=lambda k: int(self._run.completed[k]))]
+        return began
 
     def _sigmoid(self, s: Floats, a0: Floats) -> Curves:
         """Return (10) for the strengths `s` that are reached, from initial strengths (R, M)."""
@@ -124,8 +130,8 @@ class Theories:
 
     def _flow(self, pace: Pacing | None) -> Curves:
         """Return the averaged flow, or the modified one for a pace, from the weights of each run as far as it went."""
-        run = self._run
-        shape = len(run.status), run.epochs.size
+        run, runs = self._run, self._different()
+        shape = (1 if len(runs) == 1 else len(run.status)), run.epochs.size
         modes = self.s.size
         out = Curves(
             np.full((*shape, modes), np.nan),
@@ -133,13 +139,13 @@ class Theories:
             None if run.maps is None else np.full((*shape, modes, modes), np.nan),
         )
         with _blas.one_thread():
-            for k in range(len(run.status)):
-                if run.networks.began(k):
-                    self._follow(k, pace, out)
+            for k in runs:
+                i = 0 if len(runs) == 1 else k
+                self._follow(k, pace, Curves(out.strengths[i], out.loss[i], None if out.maps is None else out.maps[i]))
         return out
 
     def _follow(self, k: int, pace: Pacing | None, out: Curves) -> None:
-        """Enter the flow from the weights of run k."""
+        """Enter the flow from the weights of run k, (T, ...)."""
         problem, w21, w32, epochs = self._begin(k)
         inputs, outputs, rate = problem.inputs.vectors, problem.outputs, self._run.rate
         velocity: Velocity
@@ -148,10 +154,10 @@ class Theories:
         else:
             velocity = modified(inputs, outputs, rate, pace)
         for t, weights in enumerate(zip(*integrate(velocity, epochs * rate, w21, w32, rtol=1e-9), strict=True)):
-            strengths, out.loss[k, t], maps = seen(problem, *weights)
-            out.strengths[k, t] = strengths[self.used]
+            strengths, out.loss[t], maps = seen(problem, *weights)
+            out.strengths[t] = strengths[self.used]
             if out.maps is not None:
-                out.maps[k, t] = maps[self.used][:, self.used]
+                out.maps[t] = maps[self.used][:, self.used]
 
     def _begin(self, k: int) -> tuple[Problem, Floats, Floats, Floats]:
         """Return what run k learned, its weights in orthonormal coordinates of the inputs, and the times it reached."""

@@ -39,12 +39,12 @@ def test_curves_are_their_definitions(data):
         np.testing.assert_allclose(gap.flow[k, ::40], full, rtol=1e-6, atol=1e-7)
     largest = np.abs(gap.measured - gap.flow).max(axis=(0, 1)) / s
     np.testing.assert_allclose(gap.against()["flow (7)-(8)"], largest)
-    np.testing.assert_allclose(gap.by_cause()["finite rate"], largest)
-    assert set(gap.by_cause()) == {"initial strength", "balance, coupling", "finite rate"}
+    np.testing.assert_allclose(gap.by_cause()["finite rate, mean"], largest)
+    assert set(gap.by_cause()) == {"initial strength", "balance, coupling", "finite rate, mean"}
 
 
 def test_finite_rate_is_first_order_in_the_rate(data):
-    slow, fast = (gap_at(data, x, init=pl.Gaussian(1e-3)).by_cause()["finite rate"] for x in (0.025, 0.05))
+    slow, fast = (gap_at(data, x, init=pl.Gaussian(1e-3)).by_cause()["finite rate, mean"] for x in (0.025, 0.05))
     np.testing.assert_allclose(np.log2(fast / slow), 1.0, atol=0.15)
 
 
@@ -55,7 +55,7 @@ def test_balanced_decoupled_weights_leave_only_the_finite_rate(data):
     causes = gap.by_cause()
     assert causes["initial strength"].max() < 1e-10
     assert causes["balance, coupling"].max() < 1e-5
-    assert causes["finite rate"].min() > 0.01
+    assert causes["finite rate, mean"].min() > 0.01
 
 
 def test_unbalanced_weights_show_in_their_own_column(data):
@@ -97,7 +97,7 @@ def test_correlated_inputs_are_warned_of_and_the_flow_is_right():
     run = pl.train(data, hidden=8, rate=0.002, epochs=800, rng=0, init=pl.Gaussian(0.01))
     with pytest.warns(pl.AssumptionWarning, match="not orthogonal with equal lengths"):
         gap = pl.gap(run)
-    assert gap.by_cause()["finite rate"].max() < 0.05
+    assert gap.by_cause()["finite rate, mean"].max() < 0.05
     assert gap.against()["(10), effective a0"].max() > 0.1
 
 
@@ -131,14 +131,14 @@ def test_an_interrupted_run_has_the_gap_of_what_it_recorded():
     with pytest.raises(pl.TrainingInterrupted) as caught:
         pl.train(pl.toy(), hidden=4, rate=0.02, epochs=1e9, rng=0, init=pl.Gaussian(0.1), record=np.arange(500.0))
     gap = pl.gap(caught.value.run)
-    assert gap.by_cause()["finite rate"].max() < 0.1
+    assert gap.by_cause()["finite rate, mean"].max() < 0.1
 
 
 def test_a_gap_that_nobody_measured_is_not_zero():
     run = pl.train(pl.toy(), hidden=4, rate=1e300, epochs=5, rng=0, init=pl.Gaussian(1.0), record=[5.0])
     assert run.status == ("diverged",)
     gap = pl.gap(run)
-    assert np.isnan(gap.by_cause()["finite rate"]).all()
+    assert np.isnan(gap.by_cause()["finite rate, mean"]).all()
     assert str(gap).splitlines()[3].split()[-1] == "-"
 
 
