@@ -14,6 +14,7 @@ from pylinear.theory._modes import (
     shallow_strength,
     transition_time,
 )
+from pylinear.theory._trees import tree_covariance
 
 __all__ = [
     "flow",
@@ -23,4 +24,5 @@ __all__ = [
     "mode_strength",
     "shallow_strength",
     "transition_time",
+    "tree_covariance",
 ]
