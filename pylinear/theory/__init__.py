@@ -14,6 +14,7 @@ from pylinear.theory._modes import (
     shallow_strength,
     transition_time,
 )
+from pylinear.theory._trees import tree_covariance
 
 __all__ = [
     "flow",
@@ -25,4 +26,5 @@ __all__ = [
     "shallow_strength",
     "stochastic_flow",
     "transition_time",
+    "tree_covariance",
 ]
