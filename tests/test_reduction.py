@@ -467,7 +467,7 @@ def test_a_late_difference_counts():
 
     def trained(strengths):
         loss = np.ones(len(strengths))
-        return Trained(layers, Record(strengths, loss, strengths[0], layers, None, None, "ok", 4))
+        return Trained(layers, Record(strengths, loss, strengths[0], layers, None, None, None, "ok", 4))
 
     ones = np.ones((3, 2))
     late = ones.copy()
