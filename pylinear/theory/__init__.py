@@ -14,9 +14,11 @@ from pylinear.theory._modes import (
     shallow_strength,
     transition_time,
 )
+from pylinear.theory._steps import batch_delay
 from pylinear.theory._trees import tree_covariance
 
 __all__ = [
+    "batch_delay",
     "flow",
     "half_time",
     "initial_strength",
