@@ -42,8 +42,9 @@ def test_half_mastery_comes_later_by_the_same_number_of_epochs_at_any_rate(step)
     odds = np.log(a / (s - a))
     k = np.searchsorted(odds, 0.0)
     crossed = k - odds[k] / (odds[k] - odds[k - 1])
-    assert theory.batch_delay(s / 2, s, a0) == pytest.approx(1.381, abs=5e-4)
-    assert crossed - half == pytest.approx(1.381, abs=0.02)
+    expected = theory.batch_delay(s / 2, s, a0)
+    assert expected == pytest.approx(1.381, abs=5e-4)
+    assert crossed - half == pytest.approx(expected, abs=0.02)
 
 
 @pytest.mark.parametrize(
