@@ -204,10 +204,9 @@ def _input_square(run: Run) -> float:
 
 
 def _sigmoid(t: Floats, s: Floats, a0: Floats, tau: float) -> Floats:
-    """Return (10), and what it leaves out: a mode that starts at exactly 0 stays there."""
-    known = a0 > 0
-    curve = theory.mode_strength(t, s, np.where(known, a0, 1.0), tau)
-    return np.where(np.isnan(a0), np.nan, np.where(known, curve, 0.0))
+    """Return (10), and NaN where the initial strength is not known."""
+    unknown = np.isnan(a0)
+    return np.where(unknown, np.nan, theory.mode_strength(t, s, np.where(unknown, 0.0, a0), tau))
 
 
 def _flow_strengths(run: Run, reducer: Reducer, k: int) -> Floats:

@@ -5,22 +5,36 @@ presentations if ``tau = P / rate``. References are to Saxe, McClelland & Gangul
 structure in deep neural networks" (CogSci 2013).
 """
 
+from pylinear.theory._deep import deep_strength, deep_time, stage_ratio
 from pylinear.theory._flows import flow
 from pylinear.theory._modes import (
     half_time,
-    initial_strength,
     learning_time,
     mode_strength,
     shallow_strength,
     transition_time,
 )
+from pylinear.theory._stability import max_rate
+from pylinear.theory._unbalanced import (
+    half_time_unbalanced,
+    initial_strength,
+    mode_squares,
+    mode_strength_unbalanced,
+)
 
 __all__ = [
+    "deep_strength",
+    "deep_time",
     "flow",
     "half_time",
+    "half_time_unbalanced",
     "initial_strength",
     "learning_time",
+    "max_rate",
+    "mode_squares",
     "mode_strength",
+    "mode_strength_unbalanced",
     "shallow_strength",
+    "stage_ratio",
     "transition_time",
 ]
