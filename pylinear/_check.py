@@ -98,7 +98,9 @@ def array(
     _memory.require(f"a copy of {name}", raw.size * np.dtype(dtype).itemsize)
     with np.errstate(over="ignore"):
         out: NDArray[Any] = np.array(raw, dtype=dtype, order="C", copy=True if copy else None)
-    finite = np.isfinite(out) | (infinite & (out == math.inf))
+    finite = np.isfinite(out)
+    if infinite:
+        finite |= out == math.inf
     if not finite.all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
         where, seen = ", ".join(map(str, first)), raw[first]

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from pylinear._check import Floats
 from pylinear.theory._domain import broadcast, in_domain, layers_of, tau_of, time_of
-from pylinear.theory._modes import mode_strength, shallow_strength, transition_time
+from pylinear.theory._modes import log_ratio, mode_strength, shallow_strength, transition_time
 
 # Above this logit of u / s, u is s to the last digit.
 _LEARNED = 40.0
@@ -67,13 +67,14 @@ def deep_time(a: ArrayLike, s: ArrayLike, a0: ArrayLike, layers: int, tau: Array
     if np.any(a < a0) or np.any(a >= s):
         raise ValueError("a must be at least a0 and below s, which a mode takes for ever to reach")
     with np.errstate(divide="ignore", over="ignore", under="ignore"):
-        approached = _log_quotient(s - a0, s - a)
+        approached = log_ratio(a - a0, s - a)
         if layers == 1:
             return np.asarray(tau * approached)
-        gain = _log_quotient(a, a0) + approached
+        gain = log_ratio(a - a0, a0) + approached
         if layers == 2:
             return np.asarray(tau / (2 * s) * gain)
-        return np.asarray(tau / (layers * s) * _clock(gain, s + 0 * gain, a0 + 0 * gain, layers))
+        gain, s, a0 = np.broadcast_arrays(gain, s, a0)
+        return np.asarray(tau / (layers * s) * _clock(gain, s, a0, layers))
 
 
 def deep_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, layers: int, tau: ArrayLike = 1.0) -> Floats:
@@ -164,11 +165,6 @@ def _ends(s: ArrayLike, a0: ArrayLike, layers: int) -> tuple[Floats, Floats]:
     if layers == 1:
         return s, in_domain("a0", a0, 0.0, above=False, domain="at least 0")
     return s, in_domain("a0", a0, 0.0, above=True, domain="above 0, where a mode with a hidden layer stays for ever")
-
-
-def _log_quotient(x: Floats, y: Floats) -> Floats:
-    """Return ln(x / y) for x >= y, to the last digits where they are near."""
-    return np.where(x < 2 * y, np.log1p((x - y) / y), np.log(x) - np.log(y))
 
 
 def _clock(gain: Floats, s: Floats, a0: Floats, layers: int) -> Floats:

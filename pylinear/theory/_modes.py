@@ -62,10 +62,10 @@ def mode_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.
     return np.where(np.isinf(t), np.where(a0 > 0, s, 0.0), curve)
 
 
-def _log_odds(s: Floats, a: Floats) -> Floats:
-    """Return ln(s/a - 1) for 0 < a <= s/2, to the last digits at either end."""
+def log_ratio(step: Floats, start: Floats) -> Floats:
+    """Return ln((start + step) / start) for steps of at least 0, to the last digits of small and of large ones."""
     with np.errstate(over="ignore"):  # in the branch that is not taken
-        return np.where(a > s / 4, np.log1p((s - 2 * a) / a), np.log(s - a) - np.log(a))
+        return np.where(step > start, np.log(start + step) - np.log(start), np.log1p(step / start))
 
 
 def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -95,7 +95,7 @@ def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     broadcast(s, eps, tau)
     if np.any(eps > s / 2):
         raise ValueError("eps must be at most s / 2: a mode cannot come within eps of s before it leaves eps")
-    return np.asarray(tau / s * _log_odds(s, eps))
+    return np.asarray(tau / s * log_ratio(s - 2 * eps, eps))
 
 
 def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -125,7 +125,7 @@ def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     broadcast(s, a0, tau)
     if np.any(a0 > s / 2):
         raise ValueError("a0 must be at most s / 2: a mode that starts above never passes it")
-    return np.asarray(tau / (2 * s) * _log_odds(s, a0))
+    return np.asarray(tau / (2 * s) * log_ratio(s - 2 * a0, a0))
 
 
 def transition_time(s: ArrayLike, tau: ArrayLike = 1.0, layers: int = 2) -> Floats:

@@ -50,9 +50,9 @@ def max_rate(data: Dataset, update: Literal["online", "batch"] = "online", layer
     inputs of trees it was measured to be sharp to 5 %, with correlated inputs it may be far from it.
 
     Above the bounds the network leaves this minimum, which need not be the end of learning. One-hot batches oscillate
-    around it and diverge at less than twice the bound; with correlated inputs, and online, the network may also come to
-    rest at another, flatter minimum, where the layers are not balanced. At most half the batch bound, a balanced mode
-    grows to its strength without overshoot.
+    around it, and diverge above twice the bound at the latest. With correlated inputs, and online, the network may also
+    come to rest at another, flatter minimum, where the layers are not balanced. Up to half the batch bound, a balanced
+    mode grows to its strength without overshoot.
 
     References
     ----------

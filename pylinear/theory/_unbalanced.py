@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from pylinear import _check
 from pylinear._check import Floats
 from pylinear.theory._domain import broadcast, in_domain, tau_of, time_of
+from pylinear.theory._modes import log_ratio
 
 
 class ModeSquares(NamedTuple):
@@ -226,9 +227,4 @@ def half_time_unbalanced(s: ArrayLike, p0: ArrayLike, q0: ArrayLike, tau: ArrayL
         rest = (s + H + p0) / (H + (p0 + q0) / 2) * to_go  # p_h - p0
         below = p0 + K / 2 * (K / (S + s))  # p0 - p_-
         above = s + 3 * s * (s / (2 * S + H))  # p_+ - p_h
-        return np.asarray(tau / (2 * S) * (_log_of_sum(rest, below) + _log_of_sum(rest, above)))
-
-
-def _log_of_sum(x: Floats, y: Floats) -> Floats:
-    """Return ln((x + y) / y) for x >= 0 and y > 0, to the last digits at either end."""
-    return np.where(x > y, np.log(x + y) - np.log(y), np.log1p(x / y))
+        return np.asarray(tau / (2 * S) * (log_ratio(rest, below) + log_ratio(rest, above)))
