@@ -67,11 +67,18 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def array(
-    name: str, value: object, shape: tuple[int | None, ...] | None, dtype: type = np.float64, *, copy: bool = True
+    name: str,
+    value: object,
+    shape: tuple[int | None, ...] | None,
+    dtype: type = np.float64,
+    *,
+    copy: bool = True,
+    infinite: bool = False,
 ) -> NDArray[Any]:
     """Return `value` as C-contiguous finite floats, copied if asked or needed.
 
-    None in `shape` stands for any length from 1 on, None in its place for any shape at all.
+    None in `shape` stands for any length from 1 on, None in its place for any shape at all. With `infinite`, +inf may
+    be among them.
     """
     wanted = "n" if shape is None else "x".join("n" if n is None else str(n) for n in shape) or "a single number"
     if isinstance(value, np.ma.MaskedArray):
@@ -92,10 +99,13 @@ def array(
     with np.errstate(over="ignore"):
         out: NDArray[Any] = np.array(raw, dtype=dtype, order="C", copy=True if copy else None)
     finite = np.isfinite(out)
+    if infinite:
+        finite |= out == math.inf
     if not finite.all():
         first = tuple(int(i) for i in np.argwhere(~finite)[0])
         where, seen = ", ".join(map(str, first)), raw[first]
-        raise ValueError(f"{name} must be finite in {np.dtype(dtype)}; got {seen} at [{where}]")
+        wanted = "a number or inf" if infinite else "finite"
+        raise ValueError(f"{name} must be {wanted} in {np.dtype(dtype)}; got {seen} at [{where}]")
     return out
 
 

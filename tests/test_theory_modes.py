@@ -17,7 +17,7 @@ def integrated(s, a0, t, tau):
 @pytest.mark.parametrize("a0", [1e-8, 0.3, 4.0])
 @pytest.mark.parametrize(("t", "tau"), [(0.7, 1.0), (30.0, 10.0)])
 def test_mode_strength_solves_its_equation(s, a0, t, tau):
-    assert theory.mode_strength(t, s, a0, tau) == pytest.approx(integrated(s, a0, t, tau), rel=1e-9)
+    assert theory.mode_strength(t, s, a0, tau) == pytest.approx(integrated(s, a0, t, tau), rel=1e-9, abs=0)
 
 
 def test_mode_strength_is_the_papers_formula_and_its_limits():
@@ -35,8 +35,8 @@ def test_mode_strength_is_the_papers_formula_and_its_limits():
     assert theory.mode_strength(1.0, 1e170, 1e-170) == 1e170
     assert theory.mode_strength(50.0, 1e10, 1e-320) == 1e10
     assert theory.mode_strength(0.0, 1e-300, 1e300) == pytest.approx(1e300, rel=1e-12)
-    assert theory.mode_strength(1e100, 0.0, 1e200) == pytest.approx(5e-101, rel=1e-14)
-    assert theory.mode_strength(2.3e-122, 9e-291, 3.8e257, 1e-219) == pytest.approx(1e-219 / 4.6e-122, rel=1e-12)
+    assert theory.mode_strength(1e100, 0.0, 1e200) == pytest.approx(5e-101, rel=1e-14, abs=0)
+    assert theory.mode_strength(2.3e-122, 9e-291, 3.8e257, 1e-219) == pytest.approx(1e-219 / 4.6e-122, rel=1e-12, abs=0)
 
 
 def test_mode_strength_broadcasts():
@@ -44,25 +44,34 @@ def test_mode_strength_broadcasts():
     assert theory.mode_strength(np.empty(0), 1.0, 0.1).shape == (0,)
 
 
-@pytest.mark.parametrize("a0", [0.0, -0.05])
-def test_formula_10_is_refused_where_it_does_not_hold(a0):
-    with pytest.raises(ValueError, match="a0 must be above 0"):
-        theory.mode_strength(1.0, 1.0, a0)
-
-
-def test_formula_10_has_a_pole_for_negative_a0_which_the_network_has_not():
-    # Why it is refused: the pole at ln(1 + s/|a0|)/(2 s), where c = -d decays to 0.
-    pole = np.log(1 + 1 / 0.05) / 2
-    assert pole == pytest.approx(1.522, abs=5e-4)
+@pytest.mark.parametrize("s", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("a0", [-1e-8, -0.05, -4.0])
+def test_a_mode_of_negative_strength_follows_the_network_and_decays(s, a0):
+    # c = -d, where the printed (10) has a pole: at t = 1.522 for s = 1, a0 = -0.05.
+    tau, t = 2.0, np.array([0.0, 0.4, 3.0, 6.0])
+    weights = [np.sqrt(-a0), -np.sqrt(-a0)]
     network = solve_ivp(
-        lambda _, x: [x[1] * (1 - x[0] * x[1]), x[0] * (1 - x[0] * x[1])],
-        (0, 5),
-        [np.sqrt(0.05), -np.sqrt(0.05)],
-        rtol=1e-10,
-        atol=1e-12,
+        lambda _, x: [x[1] * (s - x[0] * x[1]) / tau, x[0] * (s - x[0] * x[1]) / tau],
+        (0, t[-1]),
+        weights,
+        t_eval=t,
+        rtol=1e-12,
+        atol=1e-14,
+        method="DOP853",
     )
-    assert abs(network.y[0] * network.y[1]).max() <= 0.05 + 1e-9
-    assert abs(network.y[0, -1] * network.y[1, -1]) < 1e-5
+    np.testing.assert_allclose(theory.mode_strength(t, s, a0, tau), np.prod(network.y, axis=0), rtol=1e-7, atol=1e-14)
+    assert np.all(np.diff(theory.mode_strength(np.linspace(0, 5, 200), s, a0)) > 0)
+
+
+def test_limits_of_mode_strength():
+    s = np.array([0.0, 1 / 3, 2.0, 1e-310])
+    for a0, limit in ((0.1, s), (49.0, s), (1e-310, s), (0.0, 0 * s), (-0.1, 0 * s)):
+        np.testing.assert_array_equal(theory.mode_strength(np.inf, s, a0), limit)
+        np.testing.assert_array_equal(theory.mode_strength(0.0, s, a0), np.full(4, a0))
+    np.testing.assert_array_equal(theory.mode_strength([1.0, 800.0, 1e308], 1.0, 0.0), np.zeros(3))
+    np.testing.assert_array_equal(theory.mode_strength([800.0, 1e308], 1.0, -1e-300), np.zeros(2))
+    assert theory.mode_strength(3.0, 0.0, -0.5) == pytest.approx(-0.5 / (1 + 2 * 0.5 * 3.0), rel=1e-15)
+    assert theory.shallow_strength(np.inf, -3.0, 5.0) == -3.0
 
 
 @pytest.mark.parametrize("eps", [1e-6, 0.1, 0.9])
@@ -89,7 +98,7 @@ def test_times_at_the_ends_of_their_domains():
     # From high-precision arithmetic.
     assert theory.half_time(10.0, 1e-308) == pytest.approx(35.57497, rel=1e-6)
     assert theory.learning_time(10.0, 1e-308) == pytest.approx(2 * theory.half_time(10.0, 1e-308), rel=1e-14)
-    assert theory.half_time(1.0, 0.5 - 1e-12) == pytest.approx(2.0e-12, rel=1e-4)
+    assert theory.half_time(1.0, 0.5 - 1e-12) == pytest.approx(2.0e-12, rel=1e-4, abs=0)
     assert theory.half_time(1.0, 0.5) == 0.0
 
 
@@ -98,6 +107,13 @@ def test_transition_time_is_the_tangents():
     half = theory.half_time(s, a0, tau)
     slope = (theory.mode_strength(half + 1e-5, s, a0, tau) - theory.mode_strength(half - 1e-5, s, a0, tau)) / 2e-5
     assert theory.transition_time(s, tau) == pytest.approx(s / slope, rel=1e-6)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 7])
+def test_transition_time_at_any_depth_is_the_tangents(layers):
+    s, tau, u = 0.7, 3.0, 0.35
+    slope = layers * u ** (2 - 2 / layers) * (s - u) / tau
+    assert theory.transition_time(s, tau, layers) == pytest.approx(s / slope, rel=1e-13)
 
 
 def test_time_units():
@@ -115,7 +131,7 @@ def test_shallow_strength_solves_its_equation_and_has_no_stages():
     s, b0, tau = -2.0, 0.5, 3.0
     solution = solve_ivp(lambda _, b: (s - b) / tau, (0, 4), [b0], rtol=1e-12, atol=1e-14)
     assert theory.shallow_strength(4.0, s, b0, tau) == pytest.approx(solution.y[0, -1], rel=1e-10)
-    assert theory.shallow_strength(1e-12, 3.0) == pytest.approx(3e-12, rel=1e-12)
+    assert theory.shallow_strength(1e-12, 3.0) == pytest.approx(3e-12, rel=1e-12, abs=0)
     assert theory.shallow_strength(1.0, 1e308, -1e308) == pytest.approx(1e308 * (1 - 2 * np.exp(-1)), rel=1e-12)
     # 2 tau / (tau ln 2), whatever the mode; in a deep network the ratio goes to 0 with a0.
     half = brentq(lambda t: theory.shallow_strength(t, 5.0) - 2.5, 0, 10)

@@ -5,27 +5,41 @@ presentations if ``tau = P / rate``. References are to Saxe, McClelland & Gangul
 structure in deep neural networks" (CogSci 2013).
 """
 
+from pylinear.theory._deep import deep_strength, deep_time, stage_ratio
 from pylinear.theory._flows import flow, modified_flow, stochastic_flow
 from pylinear.theory._modes import (
     half_time,
-    initial_strength,
     learning_time,
     mode_strength,
     shallow_strength,
     transition_time,
 )
+from pylinear.theory._stability import max_rate
 from pylinear.theory._steps import batch_delay
 from pylinear.theory._trees import tree_covariance
+from pylinear.theory._unbalanced import (
+    half_time_unbalanced,
+    initial_strength,
+    mode_squares,
+    mode_strength_unbalanced,
+)
 
 __all__ = [
     "batch_delay",
+    "deep_strength",
+    "deep_time",
     "flow",
     "half_time",
+    "half_time_unbalanced",
     "initial_strength",
     "learning_time",
+    "max_rate",
+    "mode_squares",
     "mode_strength",
+    "mode_strength_unbalanced",
     "modified_flow",
     "shallow_strength",
+    "stage_ratio",
     "stochastic_flow",
     "transition_time",
     "tree_covariance",

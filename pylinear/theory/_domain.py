@@ -9,9 +9,9 @@ from pylinear import _check
 from pylinear._check import Floats
 
 
-def in_domain(name: str, value: ArrayLike, low: float, *, above: bool, domain: str) -> Floats:
+def in_domain(name: str, value: ArrayLike, low: float, *, above: bool, domain: str, infinite: bool = False) -> Floats:
     """Return `value` as floats, each of at least (or `above`) `low`, or raise with the domain in the message."""
-    out = _check.array(name, value, None)
+    out = _check.array(name, value, None, infinite=infinite)
     wrong = out <= low if above else out < low
     if np.any(wrong):
         raise ValueError(f"{name} must be {domain}; got {_check.show(float(out[wrong].flat[0]))}")
@@ -28,8 +28,15 @@ def broadcast(*arguments: Floats) -> None:
 
 
 def time_of(t: ArrayLike) -> Floats:
-    return in_domain("t", t, 0.0, above=False, domain="at least 0")
+    """Return times of a closed form; inf stands for its limit."""
+    return in_domain("t", t, 0.0, above=False, domain="at least 0", infinite=True)
 
 
 def tau_of(tau: ArrayLike) -> Floats:
+    """Return time constants."""
     return in_domain("tau", tau, 0.0, above=True, domain="above 0")
+
+
+def layers_of(layers: object, most: int = _check.LARGEST_SIZE) -> int:
+    """Return a number of weight layers."""
+    return _check.integer("layers", layers, 1, most)

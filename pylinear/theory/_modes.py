@@ -7,60 +7,65 @@ from numpy.typing import ArrayLike
 
 from pylinear import _check
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain, tau_of, time_of
+from pylinear.theory._domain import broadcast, in_domain, layers_of, tau_of, time_of
 
 
 def mode_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
-    r"""Strength of a mode at time t in a balanced, decoupled network: the paper's (10).
+    r"""Strength of a mode at time t in a balanced, decoupled network: the paper's (10), and what it is for a0 <= 0.
 
     Parameters
     ----------
     t : array_like
-        Time, at least 0, in units of tau's definition.
+        Time, at least 0, in units of tau's definition; inf for the limit.
     s : array_like
         Association strength, at least 0.
     a0 : array_like
-        Strength at t = 0, above 0; it may exceed s.
+        Strength at t = 0, any real number. Below 0, the two layers are balanced with opposite signs.
     tau : array_like
         Time constant, above 0: 1 / rate for t in epochs, P / rate in presentations.
 
     Returns
     -------
     ndarray
-        a(t), in the shape that the arguments broadcast to.
+        a(t), in the shape that the arguments broadcast to. For t = inf it is s where a0 > 0, and 0 elsewhere.
 
     Raises
     ------
     ValueError
-        If an argument is outside its domain. (10) with a0 < 0 runs into a pole in finite time, while the network decays
-        to 0; with a0 = 0 nothing is ever learned.
+        If an argument is outside its domain.
 
     Notes
     -----
-    :math:`a(t) = s / (1 + (s/a_0 - 1) e^{-2st/\tau})`, in a form that neither overflows at large t nor loses digits at
-    small s t. For s = 0 it is the limit :math:`a_0 / (1 + 2 a_0 t/\tau)`.
+    :math:`a(t) = s / (1 + (s/a_0 - 1) e^{-2st/\tau})` for :math:`a_0 > 0`, which may exceed s. A mode that starts at
+    0 stays there. For :math:`a_0 < 0` the printed (10) runs into a pole in finite time. The network does not: it
+    follows :math:`\tau \dot a = 2|a|(s - a)` to 0, :math:`a(t) = s / (1 + (s/a_0 - 1) e^{2st/\tau})`. With s = 0
+    the limit of both is :math:`a_0 / (1 + 2|a_0| t/\tau)`. All are evaluated in a form that neither overflows at large
+    t nor loses digits at small s t.
 
     Examples
     --------
     >>> mode_strength([0.0, 5.0, 50.0], s=1.0, a0=0.01).round(4).tolist()
     [0.01, 0.9955, 1.0]
+    >>> mode_strength([0.0, 1.0, np.inf], s=1.0, a0=-0.05).round(4).tolist()
+    [-0.05, -0.0065, 0.0]
     """
     t, tau = time_of(t), tau_of(tau)
     s = in_domain("s", s, 0.0, above=False, domain="at least 0")
-    a0 = in_domain("a0", a0, 0.0, above=True, domain="above 0, where (10) holds")
+    a0 = _check.array("a0", a0, None)
     broadcast(t, s, a0, tau)
-    # (10) as 1 / (e^-x / a0 + (1 - e^-x) / s): no difference of near numbers, no product that overflows before its
-    # time, and for s -> 0 the second term goes to 2 t/tau.
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        x = 2 * s * t / tau
-        risen = np.where(x > 1e-290, -np.expm1(-x) / s, 2 * t / tau)
-        return np.asarray(1 / (np.exp(-x) / a0 + risen))
+        elapsed = np.copysign(2 * t / tau, a0)
+        x = np.where(s > 0, np.copysign(2 * s * t / tau, a0), 0.0)
+        # For s -> 0 the general form goes to this one, in which s t may underflow.
+        risen = np.where(np.abs(x) > 1e-290, -np.expm1(-x) / s, elapsed)
+        curve = np.where((t == 0) | (a0 == 0), a0, 1 / (np.exp(-x) / a0 + risen))
+    return np.where(np.isinf(t), np.where(a0 > 0, s, 0.0), curve)
 
 
-def _log_odds(s: Floats, a: Floats) -> Floats:
-    """Return ln(s/a - 1) for 0 < a <= s/2, to the last digits at either end."""
+def log_ratio(step: Floats, start: Floats) -> Floats:
+    """Return ln((start + step) / start) for steps of at least 0, to the last digits of small and of large ones."""
     with np.errstate(over="ignore"):  # in the branch that is not taken
-        return np.where(a > s / 4, np.log1p((s - 2 * a) / a), np.log(s - a) - np.log(a))
+        return np.where(step > start, np.log(start + step) - np.log(start), np.log1p(step / start))
 
 
 def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -90,7 +95,7 @@ def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     broadcast(s, eps, tau)
     if np.any(eps > s / 2):
         raise ValueError("eps must be at most s / 2: a mode cannot come within eps of s before it leaves eps")
-    return np.asarray(tau / s * _log_odds(s, eps))
+    return np.asarray(tau / s * log_ratio(s - 2 * eps, eps))
 
 
 def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -120,11 +125,11 @@ def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     broadcast(s, a0, tau)
     if np.any(a0 > s / 2):
         raise ValueError("a0 must be at most s / 2: a mode that starts above never passes it")
-    return np.asarray(tau / (2 * s) * _log_odds(s, a0))
+    return np.asarray(tau / (2 * s) * log_ratio(s - 2 * a0, a0))
 
 
-def transition_time(s: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
-    r"""Duration of a mode's transition, :math:`2\tau/s`: from 0 to s along the tangent at s / 2.
+def transition_time(s: ArrayLike, tau: ArrayLike = 1.0, layers: int = 2) -> Floats:
+    r"""Duration of a mode's transition, :math:`2\tau/s` with one hidden layer: from 0 to s along the tangent at s / 2.
 
     Parameters
     ----------
@@ -132,19 +137,24 @@ def transition_time(s: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
         Association strength, above 0.
     tau : array_like
         Time constant, above 0.
+    layers : int
+        Weight layers, L: 1 for a network without a hidden layer, 2 for the paper's.
 
     Notes
     -----
-    The rise from 10 to 90 % takes :math:`(\tau/s) \ln 9`, about a tenth longer.
+    :math:`2\tau / (L (s/2)^{2 - 2/L})` in a balanced network; see `deep_strength`. With one hidden layer the rise from
+    10 to 90 % takes :math:`(\tau/s) \ln 9`, about a tenth longer.
 
     Examples
     --------
-    >>> float(transition_time(4.0))
-    0.5
+    >>> float(transition_time(4.0)), float(transition_time(4.0, layers=1))
+    (0.5, 2.0)
     """
     s, tau = in_domain("s", s, 0.0, above=True, domain="above 0"), tau_of(tau)
+    layers = layers_of(layers)
     broadcast(s, tau)
-    return np.asarray(2 * tau / s)
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.asarray(2 * tau / (layers * (s / 2) ** (2 - 2 / layers)))
 
 
 def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: ArrayLike = 1.0) -> Floats:
@@ -153,7 +163,7 @@ def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: Array
     Parameters
     ----------
     t : array_like
-        Time, at least 0.
+        Time, at least 0; inf for the limit s.
     s, b0 : array_like
         Association strength, and strength at t = 0; any real numbers.
     tau : array_like
@@ -176,40 +186,3 @@ def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: Array
     with np.errstate(over="ignore"):
         x = t / tau
     return np.asarray(b0 * np.exp(-x) - s * np.expm1(-x))
-
-
-def initial_strength(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike) -> Floats:
-    r"""Effective initial strength of each mode: the a0 with which (10) describes a network with these weights.
-
-    Parameters
-    ----------
-    w21 : (N2, N1) array_like
-        Input-to-hidden weights.
-    w32 : (N3, N2) array_like
-        Hidden-to-output weights.
-    u, v : (N3, K) and (N1, K) array_like
-        Feature synthesizers and object analyzers.
-
-    Returns
-    -------
-    (K,) ndarray
-        One strength a mode, at least 0.
-
-    Notes
-    -----
-    :math:`a_0 = |W^{21} v_\alpha + W^{32 T} u_\alpha|^2 / 4`. While the weights are small only the sum
-    :math:`W^{21} v_\alpha + W^{32 T} u_\alpha` grows, and the difference decays: what the product
-    :math:`u_\alpha^T W^{32} W^{21} v_\alpha` happens to be at the start is soon forgotten. For independent weights of
-    standard deviation :math:`\sigma` the expectation is :math:`N_2 \sigma^2 / 2`.
-
-    Examples
-    --------
-    >>> initial_strength([[0.1]], [[0.1]], [[1.0]], [[1.0]]).round(4).tolist()
-    [0.01]
-    """
-    w21 = _check.array("w21", w21, (None, None), copy=False)
-    w32 = _check.array("w32", w32, (None, w21.shape[0]), copy=False)
-    u = _check.array("u", u, (w32.shape[0], None), copy=False)
-    v = _check.array("v", v, (w21.shape[1], u.shape[1]), copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.asarray(np.sum((w21 @ v + w32.T @ u) ** 2, axis=0) / 4)
