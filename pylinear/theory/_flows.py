@@ -138,7 +138,7 @@ def modified_flow(
     >>> run = pl.train(data, hidden=4, rate=0.02, epochs=60, init=(w21, w32), update="batch", record=[60])
     >>> lower, upper = modified_flow([60], w21, w32, data, rate=0.02, order="batch")
     >>> strength = data.modes.u[:, 0] @ upper[0] @ lower[0] @ data.modes.v[:, 0]
-    >>> bool(abs(strength - run.mode_strengths[0, 0, 0]) < 1e-3)
+    >>> bool(abs(strength - run.mode_strengths[0, 0, 0]) < 5e-3)
     True
     """
     rate = _check.real("rate", rate, 0.0, above=True)
