@@ -5,6 +5,7 @@ presentations if ``tau = P / rate``. References are to Saxe, McClelland & Gangul
 structure in deep neural networks" (CogSci 2013).
 """
 
+from pylinear.theory._exact import exact_flow, exact_flow_gram
 from pylinear.theory._flows import flow
 from pylinear.theory._modes import (
     half_time,
@@ -14,13 +15,19 @@ from pylinear.theory._modes import (
     shallow_strength,
     transition_time,
 )
+from pylinear.theory._moves import ModeCoordinates, simplified_flow, to_mode_coordinates
 
 __all__ = [
+    "ModeCoordinates",
+    "exact_flow",
+    "exact_flow_gram",
     "flow",
     "half_time",
     "initial_strength",
     "learning_time",
     "mode_strength",
     "shallow_strength",
+    "simplified_flow",
+    "to_mode_coordinates",
     "transition_time",
 ]
