@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pylinear import _check, _memory
+from pylinear import _blas, _check, _memory
 from pylinear._check import Floats
 from pylinear.theory._domain import times_of
 
@@ -83,8 +83,9 @@ def exact_flow(t: ArrayLike, w21: ArrayLike, w32: ArrayLike, sigma_yx: ArrayLike
     n_outputs, n_inputs = start.sigma_yx.shape
     _memory.require("the maps at all times", 8 * start.times.size * n_outputs * n_inputs)
     out = np.empty((start.times.size, n_outputs, n_inputs))
-    for place, lower, upper in _factors(start):
-        np.matmul(upper, lower.T, out=out[place])
+    with _blas.one_thread():
+        for place, lower, upper in _factors(start):
+            np.matmul(upper, lower.T, out=out[place])
     return out
 
 
@@ -117,9 +118,10 @@ def exact_flow_gram(t: ArrayLike, w21: ArrayLike, w32: ArrayLike, sigma_yx: Arra
     size = sum(start.sigma_yx.shape)
     _memory.require("the inner products at all times", 8 * start.times.size * size * size)
     out = np.empty((start.times.size, size, size))
-    for place, lower, upper in _factors(start):
-        q = np.concatenate([lower, upper])
-        np.matmul(q, q.T, out=out[place])
+    with _blas.one_thread():
+        for place, lower, upper in _factors(start):
+            q = np.concatenate([lower, upper])
+            np.matmul(q, q.T, out=out[place])
     return out
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pylinear import _check, _memory
+from pylinear import _blas, _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, Modes
 from pylinear._flow import integrate_flow
@@ -165,7 +165,8 @@ def simplified_flow(
     if switch("diagonal", diagonal):
         w21, w32 = _diagonal(w21, w32, modes, r)
     bases = _bar_bases(w32, modes, r) if switch("coordinates", coordinates) else _own_bases(w21, w32, modes)
-    return _strengths(times / tau, w21, w32, modes, sigma_xx, bases, rtol)[order]
+    with _blas.one_thread():
+        return _strengths(times / tau, w21, w32, modes, sigma_xx, bases, rtol)[order]
 
 
 class _Bases(NamedTuple):
