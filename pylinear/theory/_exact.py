@@ -146,9 +146,9 @@ class _Start(NamedTuple):
     @classmethod
     def checked(cls, t: ArrayLike, w21: ArrayLike, w32: ArrayLike, sigma_yx: ArrayLike, tau: float) -> _Start:
         times, tau = times_of(t), _check.real("tau", tau, 0.0, above=True)
-        w21 = _check.array("w21", w21, (None, None), copy=False)
-        w32 = _check.array("w32", w32, (None, w21.shape[0]), copy=False)
-        sigma_yx = _check.array("sigma_yx", sigma_yx, (w32.shape[0], w21.shape[1]), copy=False)
+        sigma_yx = _check.array("sigma_yx", sigma_yx, (None, None), copy=False)
+        w21 = _check.array("w21", w21, (None, sigma_yx.shape[1]), copy=False)
+        w32 = _check.array("w32", w32, (sigma_yx.shape[0], w21.shape[0]), copy=False)
         with np.errstate(over="ignore"):
             return cls(times / tau, w21, w32, sigma_yx, _balance(w21, w32))
 
