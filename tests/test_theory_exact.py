@@ -140,6 +140,21 @@ def test_nothing_to_learn_and_no_weights():
     np.testing.assert_allclose(forgotten, 0.25 / (1 + 0.5 * t), rtol=1e-13)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e5])
+def test_weights_of_all_sizes_and_low_rank_with_nothing_to_learn(scale):
+    # W32 W21 = B c A^T with its strengths c, from H^T H, each decaying as c / (1 + 2 c t).
+    rng = np.random.default_rng(4)
+    b, turn, a = orthonormal(5, 3, rng), orthonormal(3, 3, rng), orthonormal(4, 3, rng)
+    c = scale * np.array([1.0, 1e-7, 0.0])
+    half = orthonormal(6, 3, rng) * np.sqrt(c) @ turn.T
+    t = np.array([1e-3, 1.0, 1e3, 1e12])
+    maps = theory.exact_flow(t, half @ a.T, b @ half.T, np.zeros((5, 4)))
+    decayed = c / (1 + 2 * c * t[:, None])
+    expected = np.einsum("oi,ij,tj,kj,nk->ton", b, turn, decayed, turn, a)
+    for one, other in zip(maps, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-11 * np.abs(other).max())
+
+
 def test_many_outputs_cost_no_square_of_their_number():
     rng = np.random.default_rng(0)
     small = lambda_balanced(4, 3, 7, 0.3, rng)

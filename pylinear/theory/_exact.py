@@ -14,6 +14,7 @@ from pylinear.theory._domain import times_of
 
 # Weights count as lambda-balanced when W32^T W32 - W21 W21^T is off lambda I by less than this part of the two squares.
 _BALANCED = 1e-8
+_ROUNDOFF = 32 * float(np.finfo(float).eps)
 # Within a step, what grows gains on what decays by e^(2 rate dt). With rate dt up to 3, that costs three digits in the
 # bracket that is factorised, and with the squares of the weights times dt up to 6, large weights cost no more.
 _LONGEST_STEP = 3.0
@@ -174,7 +175,8 @@ def _balance(w21: Floats, w32: Floats) -> float:
             f"w21 and w32 must be lambda-balanced, W32^T W32 - W21 W21^T = lambda I to {_BALANCED:g} of the squares; "
             f"they are off by {off:.2g}, and theory.flow takes such weights"
         )
-    return balance * largest**2
+    # Roundoff of balanced weights, taken for lambda, would come to matter where nothing is to be learned.
+    return balance * largest**2 if abs(balance) > _ROUNDOFF * scale else 0.0
 
 
 class _Eigenvectors(NamedTuple):
