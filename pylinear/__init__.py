@@ -4,6 +4,7 @@ from pylinear import theory
 from pylinear._dataset import Dataset, Modes, read_table, toy
 from pylinear._engine import EngineMissingError
 from pylinear._gap import AssumptionWarning, Gap, gap
+from pylinear._gap_order import GapOrder, gap_order
 from pylinear._info import info
 from pylinear._initial import Balanced, Decoupled, Gaussian, Weights
 from pylinear._reduction import Reduction
@@ -19,6 +20,7 @@ __all__ = [
     "Decoupled",
     "EngineMissingError",
     "Gap",
+    "GapOrder",
     "Gaussian",
     "Modes",
     "Reduction",
@@ -28,6 +30,7 @@ __all__ = [
     "Tree",
     "Weights",
     "gap",
+    "gap_order",
     "info",
     "read_table",
     "theory",

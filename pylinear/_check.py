@@ -99,6 +99,18 @@ def array(
     return out
 
 
+def item_numbers(name: str, value: object, n_items: int, others: str) -> NDArray[np.int64]:
+    """Return `value` as an array of item numbers; `others` are what else it might have been."""
+    plain = rank(value) == 1 and not isinstance(value, np.ma.MaskedArray)
+    items = np.asarray(value) if plain else np.empty(0)
+    if items.dtype.kind not in "iu" or items.ndim != 1 or not items.size:
+        raise TypeError(f"{name} must be {others} or a sequence of item numbers; got {show(value)}")
+    wrong = items[(items < 0) | (items >= n_items)]
+    if wrong.size:
+        raise ValueError(f"{name} must name items from 0 to {n_items - 1}; got {wrong[0]}")
+    return items.astype(np.int64)
+
+
 def rank(value: object) -> int:
     """Return the number of axes of an array_like; -1 if its rows are of unequal length."""
     try:

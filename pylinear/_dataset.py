@@ -10,13 +10,16 @@ from functools import cached_property
 from itertools import pairwise
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pylinear import _check, _memory
 from pylinear._check import Floats
+
+if TYPE_CHECKING:
+    from pylinear._tree import Tree
 
 # Singular values closer than this, relative to the largest, count as one: their vectors are known as a subspace only.
 _DEGENERATE = 1e-9
@@ -75,8 +78,8 @@ class Dataset:
         P, N3 and N1.
     one_hot : bool
         Whether the inputs are one-hot.
-    rng, engine : int and str, or None
-        Of a sampled dataset: the seed that draws it again, and what drew it.
+    rng, engine, tree : int, str and Tree, or None
+        Of a sampled dataset: the seed that draws it again, what drew it, and from where.
 
     Raises
     ------
@@ -121,13 +124,14 @@ class Dataset:
         self.one_hot = True
         self.rng: int | None = None
         self.engine: str | None = None
+        self.tree: Tree | None = None
 
     @classmethod
-    def _of_sample(cls, outputs: NDArray[Any], rng: int, engine: str) -> Dataset:
+    def _of_sample(cls, outputs: NDArray[Any], rng: int, engine: str, tree: Tree) -> Dataset:
         """Return a dataset around an array that nobody else holds."""
         data = cls.__new__(cls)
         data._own(outputs)
-        data.rng, data.engine = rng, engine
+        data.rng, data.engine, data.tree = rng, engine, tree
         return data
 
     @classmethod

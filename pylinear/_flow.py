@@ -1,12 +1,147 @@
-"""The averaged flow (7)-(8), integrated."""
+"""Velocities of the weights in continuous time, and their integration.
+
+With g_p the gradient of half the squared error of item p and H_p its Hessian, an epoch of learning at a small rate is
+the flow of the velocity
+
+    - sum_p shares[p] g_p + rate * sum_{p, q} pairs[p, q] H_q g_p
+
+for the time `rate`, to second order in the rate. The first term is the averaged flow (7)-(8). The second is what every
+way of going through the items has of its own: the step at item q meets weights that the step at item p has moved, which
+counts for each pair that comes in this order, less the half of it that a flow would have made by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pylinear._check import Floats
+
+Velocity = Callable[[Floats, Floats], tuple[Floats, Floats]]
+
+
+class Pacing(NamedTuple):
+    """How a way of learning goes through the items in an epoch.
+
+    Attributes
+    ----------
+    shares : (P,)
+        Presentations of each item in an epoch, 1 on average.
+    pairs : (P, P)
+        Entry (p, q): how often, on average over an epoch, item q follows item p in it, less half of
+        shares[p] shares[q].
+    """
+
+    shares: Floats
+    pairs: Floats
+
+
+def pacing(order: str | NDArray[np.int64], n_items: int) -> Pacing:
+    """Return the pacing of "batch", "cyclic", "reshuffled", "with_replacement" (its mean), or of items in a cycle."""
+    ones, all_pairs = np.ones(n_items), np.ones((n_items, n_items))
+    if isinstance(order, str):
+        pairs = {
+            "batch": -all_pairs / 2,
+            "cyclic": np.triu(all_pairs, 1) - all_pairs / 2,
+            "reshuffled": -np.eye(n_items) / 2,
+            "with_replacement": -all_pairs / (2 * n_items),
+        }
+        return Pacing(ones, pairs[order])
+    epochs = order.reshape(-1, n_items) if order.size % n_items == 0 else order[None]
+    if order.size % n_items or np.any(np.sort(epochs, axis=1) != np.arange(n_items)):
+        epochs = order[None]  # not one permutation after the other
+    shares, following = np.zeros(n_items), np.zeros((n_items, n_items))
+    for items in epochs:
+        seen = np.zeros(n_items)
+        for item in items:
+            following[:, item] += seen
+            seen[item] += 1
+        following -= np.outer(seen, seen) / 2
+        shares += seen
+    return Pacing(shares * (n_items / order.size), following * (n_items / order.size))
+
+
+def averaged(sigma_yx: Floats, sigma_xx: Floats) -> Velocity:
+    """Return the velocity of (7)-(8) from the correlations, sums over items."""
+
+    def velocity(w21: Floats, w32: Floats) -> tuple[Floats, Floats]:
+        error = sigma_yx - w32 @ (w21 @ sigma_xx)
+        return _transposed(w32) @ error, error @ _transposed(w21)
+
+    return velocity
+
+
+def modified(inputs: Floats, outputs: Floats, rate: float, pace: Pacing) -> Velocity:
+    """Return the velocity to first order in the rate for inputs (N1, P) and outputs (N3, P).
+
+    Weights may have leading axes.
+    """
+    squares = inputs.T @ inputs * pace.pairs
+
+    def velocity(w21: Floats, w32: Floats) -> tuple[Floats, Floats]:
+        hidden = w21 @ inputs
+        errors = outputs - w32 @ hidden
+        back = _transposed(w32) @ errors
+        # With columns h_p, e_p, b_p of these and x_p of the inputs, g_p is (-b_p x_p^T, -e_p h_p^T), and H_q g_p is
+        #   (e_p.e_q h_p - h_p.h_q b_p - x_p.x_q W32^T W32 b_p) x_q^T  and
+        #   x_p.x_q e_q b_p^T - (h_p.h_q e_p + x_p.x_q W32 b_p) h_q^T.
+        error_pairs = _transposed(errors) @ errors * pace.pairs
+        hidden_pairs = _transposed(hidden) @ hidden * pace.pairs
+        moved = w32 @ (back @ squares)
+        lower = back * pace.shares + rate * (hidden @ error_pairs - back @ hidden_pairs - _transposed(w32) @ moved)
+        upper = errors * pace.shares - rate * (errors @ hidden_pairs + moved)
+        turned = errors @ squares.T @ _transposed(back)
+        return lower @ inputs.T, upper @ _transposed(hidden) + rate * turned
+
+    return velocity
+
+
+def _transposed(matrices: Floats) -> Floats:
+    return np.swapaxes(matrices, -1, -2)
+
+
+def integrate(
+    velocity: Velocity, t: Floats, w21: Floats, w32: Floats, rtol: float, poll: Callable[[], None] = lambda: None
+) -> tuple[Floats, Floats]:
+    """Return the weights at each time, (T, N2, N1) and (T, N3, N2).
+
+    Parameters
+    ----------
+    velocity : callable
+        Of the two layers.
+    t : (T,)
+        Times, at least 0 and not decreasing, in the units of the velocity.
+    w21, w32 : (N2, N1) and (N3, N2)
+        Weights at time 0.
+    rtol : float
+        Relative tolerance in each step.
+    poll : callable
+        Called at every evaluation; may raise to stop.
+    """
+    from scipy.integrate import solve_ivp
+
+    def flat(_: float, state: Floats) -> Floats:
+        poll()
+        lower, upper = velocity(state[: w21.size].reshape(w21.shape), state[w21.size :].reshape(w32.shape))
+        return np.concatenate([lower.ravel(), upper.ravel()])
+
+    start = np.concatenate([w21.ravel(), w32.ravel()])
+    if not t.size or t[-1] == 0:
+        states = np.tile(start, (t.size, 1))
+    else:
+        # Small weights matter as long as they are small: the absolute tolerance is set by the weights at the start.
+        atol = rtol * max(float(np.abs(start).max()), np.finfo(float).tiny)
+        once, index = np.unique(t, return_inverse=True)
+        # A trial step that is far too long overflows, and is rejected for it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            solution = solve_ivp(flat, (0.0, once[-1]), start, method="DOP853", t_eval=once, rtol=rtol, atol=atol)
+        if not solution.success:
+            raise RuntimeError(f"the flow could not be integrated: {solution.message}")
+        states = solution.y.T[index]
+    return states[:, : w21.size].reshape(-1, *w21.shape), states[:, w21.size :].reshape(-1, *w32.shape)
 
 
 def integrate_flow(
@@ -18,40 +153,61 @@ def integrate_flow(
     rtol: float,
     poll: Callable[[], None] = lambda: None,
 ) -> tuple[Floats, Floats]:
-    """Return what `theory.flow` does, from the correlations alone.
+    """Return the averaged flow from the correlations; `t` in units of tau."""
+    return integrate(averaged(sigma_yx, sigma_xx), t, w21, w32, rtol, poll)
 
-    Parameters
-    ----------
-    t : (T,)
-        Times in units of tau.
-    w21, w32 : (N2, N1) and (N3, N2)
-        Weights at time 0.
-    sigma_yx, sigma_xx : (N3, N1) and (N1, N1)
-        Correlations, as sums over items.
-    rtol : float
-        Relative tolerance in each step.
-    poll : callable
-        Called at every evaluation; may raise to stop.
+
+# The longest step of an ensemble, in units of the time that the fastest mode takes to grow e-fold, twice over.
+_STEP = 0.05
+
+
+def ensemble(
+    inputs: Floats,
+    outputs: Floats,
+    rate: float,
+    epochs: Floats,
+    w21: Floats,
+    w32: Floats,
+    members: int,
+    rng: np.random.Generator,
+) -> Iterator[tuple[Floats, Floats]]:
+    """Yield the weights (members, ...) at each time of so many solutions of the stochastic modified equation.
+
+    The items of an epoch drawn with replacement have the velocity of their mean, and a noise of order sqrt(rate)
+    whose P sources push along the gradients of single items and cancel where all items are pushed alike.
     """
-    from scipy.integrate import solve_ivp
+    velocity = modified(inputs, outputs, rate, pacing("with_replacement", inputs.shape[1]))
+    lower, upper = (np.repeat(w[None], members, axis=0) for w in (w21, w32))
+    fastest = float(np.linalg.norm(outputs @ inputs.T, 2))
 
-    def velocity(_: float, state: Floats) -> Floats:
-        poll()
-        lower, upper = state[: w21.size].reshape(w21.shape), state[w21.size :].reshape(w32.shape)
-        error = sigma_yx - upper @ (lower @ sigma_xx)
-        return np.concatenate([(upper.T @ error).ravel(), (error @ lower.T).ravel()])
+    def push(length: float) -> None:
+        """Add the noise of a time."""
+        nonlocal lower, upper
+        hidden = lower @ inputs
+        errors = outputs - upper @ hidden
+        strength = rng.normal(scale=np.sqrt(rate * length), size=(members, 1, inputs.shape[1]))
+        strength -= strength.mean(axis=-1, keepdims=True)
+        errors *= strength
+        lower, upper = lower + _transposed(upper) @ errors @ inputs.T, upper + errors @ _transposed(hidden)
 
-    start = np.concatenate([w21.ravel(), w32.ravel()])
-    if not t.size or t[-1] == 0:
-        states = np.tile(start, (t.size, 1))
-    else:
-        # Small weights matter as long as they are small: the absolute tolerance is set by the weights at the start.
-        atol = rtol * max(float(np.abs(start).max()), np.finfo(float).tiny)
-        once, index = np.unique(t, return_inverse=True)
-        # A trial step that is far too long overflows, and is rejected for it.
-        with np.errstate(over="ignore", invalid="ignore"):
-            solution = solve_ivp(velocity, (0.0, once[-1]), start, method="DOP853", t_eval=once, rtol=rtol, atol=atol)
-        if not solution.success:
-            raise RuntimeError(f"the flow could not be integrated: {solution.message}")
-        states = solution.y.T[index]
-    return states[:, : w21.size].reshape(-1, *w21.shape), states[:, w21.size :].reshape(-1, *w32.shape)
+    def drift(length: float) -> None:
+        """Follow the velocity for a time, by the classical method of Runge and Kutta."""
+        nonlocal lower, upper
+        slope = velocity(lower, upper)
+        total = slope
+        for share, weight in ((0.5, 2.0), (0.5, 2.0), (1.0, 1.0)):
+            ahead = share * length
+            slope = velocity(lower + ahead * slope[0], upper + ahead * slope[1])
+            total = total[0] + weight * slope[0], total[1] + weight * slope[1]
+        lower, upper = lower + length / 6 * total[0], upper + length / 6 * total[1]
+
+    now = 0.0
+    for time in epochs * rate:
+        steps = int(np.ceil((time - now) * fastest / _STEP))
+        for _ in range(steps):
+            length = (time - now) / steps
+            push(length / 2)
+            drift(length)
+            push(length / 2)
+        now = time
+        yield lower, upper

@@ -17,6 +17,7 @@ class Use(IntEnum):
     DIFFUSION = 0
     WEIGHTS = 1
     ORDER = 2
+    ENSEMBLE = 3
 
 
 def seed_of(rng: object) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -35,6 +35,8 @@ class Record:
         Row p is W21 x_p.
     over_time : Layers or None
         At all times.
+    maps : (T, K, K) or None
+        u_alpha^T W32 W21 v_beta.
     status : str
         "ok", "diverged" or "interrupted".
     completed : int
@@ -47,6 +49,7 @@ class Record:
     last: Layers
     hidden: NDArray[Any] | None
     over_time: Layers | None
+    maps: Floats | None
     status: str
     completed: int
 
@@ -95,6 +98,8 @@ def difference(coarse: Trained, fine: Trained) -> float:
     pairs: list[tuple[Any, Any]] = [(a.mode_strengths, b.mode_strengths), (a.loss, b.loss)]
     if a.hidden is not None and b.hidden is not None:
         pairs.append((a.hidden, b.hidden))
+    if a.maps is not None and b.maps is not None:
+        pairs.append((a.maps, b.maps))
     if a.over_time is not None and b.over_time is not None:
         pairs += zip(_moved(coarse.first, a.over_time), _moved(fine.first, b.over_time), strict=True)
     return max(_largest(*pair) for pair in pairs)
@@ -126,6 +131,19 @@ def _initial_strengths(problem: Problem, layers: Layers) -> Floats:
     return theory.initial_strength(layers.lower.T, layers.w32, problem.synthesizers, problem.inputs.analyzers)
 
 
+def mode_strengths(problem: Problem, w21: Floats, w32: Floats) -> Floats:
+    """Return u_alpha^T W32 W21 v_alpha, (..., K), with W21 in orthonormal coordinates of the inputs."""
+    hidden = w21 @ (problem.inputs.vectors @ problem.inputs.coefficients)
+    return np.asarray(np.sum((problem.synthesizers.T @ w32) * np.swapaxes(hidden, -1, -2), axis=-1))
+
+
+def seen(problem: Problem, w21: Floats, w32: Floats) -> tuple[Floats, float, Floats]:
+    """Return mode strengths (K,), loss and map (K, K) for the same weights of one network."""
+    shown = w32 @ (w21 @ problem.inputs.vectors)
+    maps = np.asarray(problem.synthesizers.T @ shown @ problem.inputs.coefficients)
+    return maps.diagonal(), float(np.sum((problem.outputs - shown) ** 2) / 2), maps
+
+
 class Interrupted(Exception):  # noqa: N818 (nothing is wrong)
     """Raised inside a computation in Python that is to stop."""
 
@@ -155,29 +173,63 @@ class Core:
             training_set = self._training_sets.setdefault(problem, _engine.TrainingSet(problem, self._dtype))
         network = training_set.network(layers, **self._rule, key=key)
         (lower_rows, hidden), (rows, items) = layers.lower.shape, problem.outputs.shape
-        strengths, loss = np.full((times, problem.synthesizers.shape[1]), np.nan), np.full(times, np.nan)
-        kept_hidden = lower = w32 = None
-        if "hidden" in grid.keep:
-            kept_hidden = np.full((times, items, hidden), np.nan, self._dtype)
-        if "weights" in grid.keep:
-            lower = np.full((times, lower_rows, hidden), np.nan, self._dtype)
-            w32 = np.full((times, rows, hidden), np.nan, self._dtype)
-        _, status = network.record(
-            grid.presentations,
-            threads=self.threads,
-            stop=self._stop,
-            mode_strengths=strengths,
-            loss=loss,
-            hidden=kept_hidden,
-            lower=lower,
-            w32=w32,
-        )
+        modes = problem.synthesizers.shape[1]
+
+        def unknown(kind: str, *shape: int) -> Any:
+            return np.full((times, *shape), np.nan, self._dtype) if kind in grid.keep else None
+
+        strengths, loss = np.full((times, modes), np.nan), np.full(times, np.nan)
+        kept_hidden = unknown("hidden", items, hidden)
+        lower, w32 = unknown("weights", lower_rows, hidden), unknown("weights", rows, hidden)
+        maps = np.full((times, modes, modes), np.nan) if "map" in grid.keep else None
+        status = "ok"
+        for part in _parts(times, (lower_rows + rows) * hidden if maps is not None else 0):
+            state = {"lower": _part(lower, part), "w32": _part(w32, part)}
+            if maps is not None and lower is None:
+                n = len(range(*part.indices(times)))
+                state = {
+                    "lower": np.full((n, lower_rows, hidden), np.nan, self._dtype),
+                    "w32": np.full((n, rows, hidden), np.nan, self._dtype),
+                }
+            _, status = network.record(
+                grid.presentations[part],
+                threads=self.threads,
+                stop=self._stop,
+                mode_strengths=strengths[part],
+                loss=loss[part],
+                hidden=_part(kept_hidden, part),
+                **state,
+            )
+            if maps is not None:
+                maps[part] = mode_maps(problem, Layers(**state))
+            if status != "ok":
+                break
         if status == "ok" and network.position < grid.total:
             _, status = network.record(np.array([grid.total]), threads=self.threads, stop=self._stop)
         over_time = None if lower is None or w32 is None else Layers(lower, w32)
         last = Layers(network.lower(), network.w32())
         initial = _initial_strengths(problem, layers)
-        return Record(strengths, loss, initial, last, kept_hidden, over_time, status, network.position)
+        return Record(strengths, loss, initial, last, kept_hidden, over_time, maps, status, network.position)
+
+
+# Entries of the weights that are looked at together where their products are wanted and not they themselves.
+_AT_ONCE = 2**22
+
+
+def _parts(times: int, size: int) -> Iterator[slice]:
+    """Yield the records that are made together; `size` counts the entries of the weights that one needs for a while."""
+    step = max(1, _AT_ONCE // size) if size else times
+    return (slice(first, min(first + step, times)) for first in range(0, times, step))
+
+
+def _part(array: Any, part: slice) -> Any:
+    return None if array is None else array[part]
+
+
+def mode_maps(problem: Problem, layers: Layers) -> Floats:
+    """Return u_alpha^T W32 W21 v_beta, (..., K, K)."""
+    left = problem.synthesizers.T @ layers.w32
+    return np.asarray(left @ (np.swapaxes(layers.lower, -1, -2) @ problem.inputs.analyzers), dtype=np.float64)
 
 
 class Flow:
@@ -202,18 +254,16 @@ class Flow:
             self._rtol,
             self._poll,
         )
-        hidden = np.swapaxes(w21 @ inputs.vectors, 1, 2)
-        shown = w32 @ np.swapaxes(hidden, 1, 2)
-        strengths = np.einsum("ra,trp,pa->ta", problem.synthesizers, shown, inputs.coefficients, optimize=True)
-        loss = np.sum((outputs - shown) ** 2, axis=(1, 2)) / 2
+        observed = [seen(problem, *weights) for weights in zip(w21[:-1], w32[:-1], strict=True)]
         over_time = Layers(np.ascontiguousarray(np.swapaxes(w21, 1, 2)) * lengths[:, None], w32)
         return Record(
-            strengths[:-1],
-            loss[:-1],
+            np.array([strengths for strengths, _, _ in observed]),
+            np.array([loss for _, loss, _ in observed]),
             _initial_strengths(problem, layers),
             Layers(over_time.lower[-1], w32[-1]),
-            hidden[:-1] if "hidden" in grid.keep else None,
+            np.swapaxes(w21[:-1] @ inputs.vectors, 1, 2) if "hidden" in grid.keep else None,
             Layers(over_time.lower[:-1], w32[:-1]) if "weights" in grid.keep else None,
+            np.array([maps for _, _, maps in observed]) if "map" in grid.keep else None,
             "ok",
             grid.total,
         )

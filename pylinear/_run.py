@@ -176,7 +176,9 @@ class Run:
     completed : (R,) int64
         Presentations that each run completed.
     kept : frozenset of str
-        What else was kept: "hidden", "weights".
+        What else was kept: "hidden", "weights", "map".
+    maps : (R, T, K, K) float64 or None
+        u_alpha^T W32 W21 v_beta, if kept. Its diagonals are the mode strengths; what is off them couples the modes.
     networks : object
         What `weights`, `hidden` and `gap` are computed from.
     """
@@ -197,6 +199,7 @@ class Run:
     status: tuple[str, ...]
     completed: NDArray[np.int64]
     kept: frozenset[str]
+    maps: Floats | None
     networks: Networks
 
     @property

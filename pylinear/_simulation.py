@@ -36,17 +36,8 @@ def check_order(order: Any, n_items: int, update: str) -> str | NDArray[np.int64
         raise ValueError(f"order must be left out for update={update!r}, which has none")
     if isinstance(order, str):
         return _check.choice("order", order, ("cyclic", "reshuffled", "with_replacement"))
-    plain = _check.rank(order) == 1 and not isinstance(order, np.ma.MaskedArray)
-    items = np.asarray(order) if plain else np.empty(0)
-    if items.dtype.kind not in "iu" or items.ndim != 1 or not items.size:
-        raise TypeError(
-            "order must be 'cyclic', 'reshuffled', 'with_replacement' or a sequence of item numbers; "
-            f"got {_check.show(order)}"
-        )
-    wrong = items[(items < 0) | (items >= n_items)]
-    if wrong.size:
-        raise ValueError(f"order must name items from 0 to {n_items - 1}; got {wrong[0]}")
-    return items.astype(np.int64)
+    names = "'cyclic', 'reshuffled', 'with_replacement'"
+    return _check.item_numbers("order", order, n_items, names)
 
 
 def check_route(route: object, data: Dataset, update: str) -> str:

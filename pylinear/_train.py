@@ -90,8 +90,8 @@ def train(
         At how many times to record, evenly spaced from the start to the end (at whole epochs where there are enough of
         them; fewer where there are not enough presentations), or at which epochs, each rounded to a presentation and
         recorded once.
-    keep : collection of {"hidden", "weights"}
-        What else to record: hidden representations, all weights.
+    keep : collection of {"hidden", "weights", "map"}
+        What else to record: hidden representations, all weights, the map from inputs to outputs between all modes.
     dtype : {"float64", "float32"}
         Type of the weights and of all arithmetic in training; the flow needs float64.
     threads : int, optional
@@ -194,6 +194,7 @@ class _Plan:
         full_size = self.hidden * (data.n_inputs + data.n_features) if reducer.kind != "law" else weights
         record += times * (weights + full_size * item) if "weights" in self.grid.keep else 0
         record += times * (hidden + self.hidden) * data.n_items * item if "hidden" in self.grid.keep else 0
+        record += times * 8 * min(data.n_features, data.n_items) ** 2 if "map" in self.grid.keep else 0
         sizes = rows, data.n_items, lower
         network = _engine.network_bytes(
             sizes, self.route, "batch" if self.update == "batch" else "online", hidden, self.dtype, self.threads_inside
@@ -212,6 +213,8 @@ class _Results:
         self.mode_strengths = np.full((plan.runs, times, modes), np.nan)
         self.loss = np.full((plan.runs, times), np.nan)
         self.initial_strengths = np.full((plan.runs, modes), np.nan)
+        keeps_maps = "map" in plan.grid.keep
+        self.maps = np.full((plan.runs, times, modes, modes), np.nan) if keeps_maps else None
         self.settled: list[Settled | None] = [None] * plan.runs
 
     def take(self, k: int, settled: Settled) -> None:
@@ -219,6 +222,8 @@ class _Results:
         self.mode_strengths[k] = settled.record.mode_strengths
         self.loss[k] = settled.record.loss
         self.initial_strengths[k] = settled.record.initial_strengths
+        if self.maps is not None:
+            self.maps[k] = settled.record.maps
         self.settled[k] = settled
 
     def as_run(self, plan: _Plan, reducer: Reducer) -> Run:
@@ -242,6 +247,7 @@ class _Results:
             status=tuple("interrupted" if x is None else x.status for x in records),
             completed=np.array([0 if x is None else x.completed for x in records]),
             kept=plan.grid.keep,
+            maps=self.maps,
             networks=networks,
         )
 
@@ -374,8 +380,8 @@ def _initial(init: object, plan: _Plan) -> Initial:
 
 def _keep(keep: object) -> frozenset[str]:
     if isinstance(keep, str) or not isinstance(keep, Collection):
-        raise TypeError(f"keep must be a collection of 'hidden' and 'weights'; got {_check.show(keep)}")
-    return frozenset(_check.choice("keep", x, ("hidden", "weights")) for x in keep)
+        raise TypeError(f"keep must be a collection of 'hidden', 'weights' and 'map'; got {_check.show(keep)}")
+    return frozenset(_check.choice("keep", x, ("hidden", "weights", "map")) for x in keep)
 
 
 def _times(record: Any, total: int, n_items: int, *, whole_epochs: bool) -> NDArray[np.int64]:

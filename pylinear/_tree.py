@@ -15,6 +15,7 @@ from pylinear import _check, _engine, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, frozen
 from pylinear._random import RNG, Use, philox_key, seed_of
+from pylinear._tree_statistics import SingularValueStatistics, second_moments, statistics_of_levels
 
 Engine = Literal["auto", "native", "numba"]
 
@@ -146,6 +147,72 @@ class Tree:
         return np.sqrt(n_features * self.n_items * np.cumsum(terms[::-1])[::-1])
 
     @cached_property
+    def _second_moments(self) -> Floats:
+        """E[e_l e_m], (D, D), of one feature's powers on the levels."""
+        return second_moments(self.branching, self.flip)
+
+    def singular_value_statistics(self, n_features: int) -> SingularValueStatistics:
+        r"""Mean and scatter of the singular values of samples of N features, per level.
+
+        Parameters
+        ----------
+        n_features : int
+            Number N of features: at least the number of modes whose singular value is not 0, and so large that the
+            corrections to `singular_values` stay below one half.
+
+        Returns
+        -------
+        SingularValueStatistics
+            With ``mean``, ``sd`` and ``spread``, (D,) each: the expectation of the mean over the level's singular
+            values, the standard deviation of that mean over samples, and the root mean square distance of single
+            values from it. For N -> infinity ``mean`` goes to `singular_values`, the other two to constants.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If ``n_features`` is not such a number.
+
+        Notes
+        -----
+        With :math:`e_l = |P_l y|^2` the power of one feature y on the :math:`m_l` object analyzers of level l,
+        :math:`\lambda_l = s_l^2 / N = E[e_l] / m_l`, and the sample's covariance a perturbation of its expectation,
+        the eigenvalues of level l have
+
+        - mean :math:`\lambda_l + \frac{1}{N m_l} \sum_{k \neq l} E[e_l e_k] / (\lambda_l - \lambda_k)`,
+        - variance of their mean over samples :math:`\alpha_l = (E[e_l^2] / m_l^2 - \lambda_l^2) / N`,
+        - variance about their mean in a sample :math:`\beta_l = (E[e_l^2] / m_l - \lambda_l^2) / N - \alpha_l`,
+
+        and the singular values follow from the Taylor series of the square root, with
+        :math:`-(\alpha_l + \beta_l) / 8 \lambda_l^{3/2}` for its curvature. :math:`E[e_l e_k]` is exact.
+
+        The next order is smaller by P / N, by 1 / (N flip) where flips are rare, and by the ratio of push to distance
+        where two levels are close. For the tree of the paper's figure 5 (P = 32), ``mean`` is off by 0.3 % at most with
+        N = 200, by 1.4 % with 100 and by 5 % with 50, at the lowest level, where `singular_values` is off by 8, 18 and
+        47 %. ``sd`` and ``spread`` are of leading order only, and too large: by up to 10 % with N = 400, 26 % with 200
+        and 70 % with 50.
+
+        Levels whose eigenvalues would push each other, in the sum above, by more than their distance are one block:
+        each is given the figures of all its levels' singular values together. So are levels that coincide: those down
+        to the level below a flip of 0.5, and the level below a flip of 0 with the next. A level without modes (below a
+        branching of 1) and one of singular value 0 (above flips of 0 alone) is given `singular_values`, and 0 for the
+        other two.
+
+        Examples
+        --------
+        >>> tree = Tree((2, 2, 2, 2, 2), flip=0.1)
+        >>> tree.singular_values(200).round(1).tolist()
+        [36.2, 25.0, 20.8, 16.8, 12.8, 8.5]
+        >>> mean, sd, spread = tree.singular_value_statistics(200)
+        >>> mean.round(1).tolist()
+        [36.6, 25.6, 21.3, 17.1, 12.7, 7.9]
+        >>> spread.round(1).tolist()
+        [0.0, 0.0, 1.0, 1.3, 1.4, 1.3]
+        """
+        n_features = _check.integer("n_features", n_features)
+        eigenvalues = self.singular_values(1) ** 2
+        return statistics_of_levels(self._second_moments, eigenvalues, self.multiplicities, n_features)
+
+    @cached_property
     def object_analyzers(self) -> Floats:
         """Object analyzers for many features, (P, P): orthonormal columns, coarse to fine.
 
@@ -215,7 +282,7 @@ class Tree:
         self._require_outputs(n_features, kind.itemsize, diffusion)
         outputs = np.empty((n_features, self.n_items), dtype=kind)
         diffusion.sample(outputs)
-        return Dataset._of_sample(outputs, seed, diffusion.engine)
+        return Dataset._of_sample(outputs, seed, diffusion.engine, self)
 
     def sample_bits(
         self,

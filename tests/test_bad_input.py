@@ -97,6 +97,11 @@ SCALARS = [
     (lambda x: gram(rng=x), "rng", [-1, 1.5, "0", [1, 2], True, np.random.RandomState(0)]),
     (lambda x: pl.Tree((2, 2), 0.1).singular_values(x), "n_features", [*NOT_INTEGERS, 0, -1, *HUGE]),
     (
+        lambda x: pl.Tree((2, 2), 0.1).singular_value_statistics(x),
+        "n_features",
+        [*NOT_INTEGERS, 0, -1, 3, *HUGE],
+    ),
+    (
         lambda x: pl.Dataset.from_gram(x, 10),
         "gram",
         ["x", None, 3, [[1.0, 2.0]], [[1.0, 2.0], [0.0, 1.0]], [[-1.0]], [[1.0, 2.0], [2.0, 1.0]], [[np.nan]], [[1j]]],
@@ -132,6 +137,20 @@ SCALARS = [
     (lambda x: theory.initial_strength(W21, x, W32, W21.T), "w32", ["x", None, W32[:, :1], W32 * 1j]),
     (lambda x: theory.initial_strength(W21, W32, x, W21.T), "u", ["x", None, W32[:1], W32 * 1j]),
     (lambda x: theory.initial_strength(W21, W32, W32, x), "v", ["x", None, W21, W32 * 1j]),
+    (
+        lambda x: theory.tree_covariance(x, 0.1),
+        "parent",
+        [
+            *["-1", None, 3, np.array(-1), 1j, object(), {}, []],
+            *[[0.0, -1], [-1, True], [[-1, 0]], [-1, None], ["-1"], np.array([-1.0, 0.0]), [-1, 10**400]],
+            *[[-1, 0, 3], [-1, -2], [-1, 0, -1], [1, 0], [0], [-1, 1], [-1, 2, 3, 1], range(1000)],
+        ],
+    ),
+    (
+        lambda x: theory.tree_covariance([-1, 0, 0], x),
+        "flip",
+        [*NOT_REALS, -0.1, 0.7, 1, (0.1,) * 2, (0.1,) * 4, (0.1, "x", 0.1), (0.1, 0.1, 0.6), np.full((3, 1), 0.1)],
+    ),
     (lambda x: theory.flow([1.0], x, W32, DATA), "w21", ["x", None, W21[0], W21[:, :2], W21 * np.nan]),
     (lambda x: theory.flow([1.0], W21, x, DATA), "w32", ["x", None, W32[0], W32[:, :1], W32 * np.nan]),
     (lambda x: theory.flow([1.0], W21, W32, x), "data", ["x", None, 3, np.ones((3, 4))]),

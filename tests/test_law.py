@@ -120,7 +120,7 @@ def test_any_number_of_features_and_hidden_units():
     np.testing.assert_allclose(strengths, run.mode_strengths[0, -1], rtol=1e-9)
     first = run.initial_weights(0)
     assert first.w21.shape == w21.shape
-    assert pl.gap(run).by_cause()["finite rate"].max() < 0.2
+    assert pl.gap(run).by_cause()["finite rate, mean"].max() < 0.2
 
 
 def test_a_law_out_of_reach_says_so(monkeypatch):

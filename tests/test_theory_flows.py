@@ -104,3 +104,101 @@ def test_second_order_statistics_suffice_for_the_flow_but_not_online():
             ends.append(sim.w32)
         distances.append(np.abs(ends[0] - ends[1]).max())
     assert 1.7 < distances[0] / distances[1] < 2.4  # first order in the rate
+
+
+def in_modes(data, lower, upper):
+    return np.einsum("ia,...ij,...jk,ka->...a", data.modes.u, upper, lower, data.modes.v, optimize=True)
+
+
+@pytest.mark.parametrize("correlated", [False, True])
+def test_many_features_are_integrated_in_few_dimensions(correlated):
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((3, 4)) / 2 if correlated else None
+    data = pl.Dataset(rng.standard_normal((40, 4)), inputs)
+    w21, w32 = pl.Gaussian(0.3).draw(data, hidden=5, rng=0)
+    few = slice(0, 9)
+    rotation = np.linalg.qr(rng.standard_normal((40, 40)))[0]
+    for change in (
+        lambda data, w32: theory.flow([0.0, 0.05, 2.0], w21, w32, data),
+        lambda data, w32: theory.modified_flow([0.0, 1.0, 40.0], w21, w32, data, 0.02, "cyclic"),
+        lambda data, w32: [x[0] for x in theory.stochastic_flow([0, 40], w21, w32, data, 0.02, members=1, rng=0)],
+    ):
+        lower, upper = change(data, w32)
+        np.testing.assert_array_equal(upper[0], w32)
+        turned = change(pl.Dataset(rotation @ data.outputs, inputs), rotation @ w32)
+        np.testing.assert_allclose(turned[0], lower, rtol=1e-6, atol=1e-8)
+        np.testing.assert_allclose(turned[1], rotation @ upper, rtol=1e-6, atol=1e-8)
+    # The same with rows that are few enough to be taken as they are, and nothing to learn in the others.
+    flat = pl.Dataset(np.vstack([data.outputs[few], np.zeros((31, 4))]), inputs)
+    weights = np.vstack([w32[few], np.zeros((31, 5))])
+    lower, upper = theory.flow([0.05, 2.0], w21, weights, flat)
+    lower_few, upper_few = theory.flow([0.05, 2.0], w21, w32[few], pl.Dataset(data.outputs[few], inputs))
+    np.testing.assert_allclose(lower, lower_few, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(upper[:, few], upper_few, rtol=1e-7, atol=1e-9)
+    np.testing.assert_allclose(upper[:, 9:], 0, atol=1e-12)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("order", ["cyclic", "batch", [2, 0, 1, 3]])
+def test_modified_flow_foretells_the_weights(order):
+    rng = np.random.default_rng(0)
+    data = pl.Dataset(rng.standard_normal((6, 4)), np.eye(4) + 0.2 * rng.standard_normal((4, 4)))
+    w21, w32 = pl.Gaussian(0.3).draw(data, hidden=5, rng=rng)
+    how = {"update": "batch"} if order == "batch" else {"order": order}
+    left = []
+    for rate in (0.02, 0.01):
+        epochs = round(2 / rate)
+        sim = pl.Simulation(data, w21, w32, rate=rate, **how)
+        sim.advance(epochs=epochs)
+        lower, upper = theory.modified_flow([epochs], w21, w32, data, rate, order)
+        plain = theory.flow([2.0], w21, w32, data)
+        left.append(max(np.abs(lower[0] - sim.w21).max(), np.abs(upper[0] - sim.w32).max()))
+        assert left[-1] < 0.2 * np.abs(plain[1][0] - sim.w32).max()
+    assert np.log2(left[0] / left[1]) == pytest.approx(2, abs=0.2)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("rate", [0.01, 0.003])
+def test_stochastic_flow_scatters_as_learning_with_replacement_does(rate):
+    rng = np.random.default_rng(3)
+    data = pl.Dataset(rng.standard_normal((6, 4)))
+    weights = pl.Gaussian(0.3).draw(data, hidden=5, rng=rng)
+    epochs = np.linspace(0, round(2 / rate), 11).round()
+    options = {"hidden": 5, "rate": rate, "epochs": epochs[-1], "init": weights, "record": epochs, "rng": 1}
+    run = pl.train(data, order="with_replacement", runs=1000, **options)
+    solutions = in_modes(data, *theory.stochastic_flow(epochs, *weights, data, rate, members=600, rng=0))
+    # The standard errors of the two are 2 and 3 %; the rest is of the order of the rate.
+    online = run.mode_strengths
+    largest = online.std(axis=0).max(axis=0)
+    np.testing.assert_allclose(solutions.std(axis=0) / largest, online.std(axis=0) / largest, atol=0.12)
+    # Means: what the rate shifts them by is within their own standard error where the mean flow's is not.
+    error = largest * np.sqrt(1 / 1000 + 1 / 600)
+    assert np.all(np.abs(solutions.mean(axis=0) - online.mean(axis=0)) < 5 * error)
+
+
+def test_members_and_seeds_of_a_stochastic_flow():
+    data = pl.toy()
+    w = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)
+    one, same, other = (theory.stochastic_flow([0, 5], *w, data, 0.02, members=2, rng=k)[1] for k in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert np.abs(one[:, 1] - other[:, 1]).max() > 0
+    assert np.abs(one[0, 1] - one[1, 1]).max() > 0
+    assert theory.stochastic_flow([], *w, data, 0.02)[0].shape == (32, 0, 3, 4)
+
+
+def test_what_flows_refuse():
+    data = pl.toy()
+    w = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)
+    with pytest.raises(ValueError, match=r"order must not be 'with_replacement'.*theory.stochastic_flow"):
+        theory.modified_flow([1.0], *w, data, 0.1, "with_replacement")
+    with pytest.raises(ValueError, match="order must be one of 'batch', 'cyclic', 'reshuffled'"):
+        theory.modified_flow([1.0], *w, data, 0.1, "random")
+    with pytest.raises(ValueError, match="order must name items from 0 to 3; got 4"):
+        theory.modified_flow([1.0], *w, data, 0.1, [0, 4])
+    with pytest.raises(ValueError, match="rate must be a finite number above 0"):
+        theory.modified_flow([1.0], *w, data, 0.0)
+    with pytest.raises(ValueError, match="t must be finite"):
+        theory.flow([np.inf], *w, data)
+    gram = pl.Dataset.from_gram(np.eye(4), n_features=5)
+    with pytest.raises(ValueError, match="outputs are not known"):
+        theory.flow([1.0], *w, gram)

@@ -6,7 +6,7 @@ structure in deep neural networks" (CogSci 2013).
 """
 
 from pylinear.theory._exact import exact_flow, exact_flow_gram
-from pylinear.theory._flows import flow
+from pylinear.theory._flows import flow, modified_flow, stochastic_flow
 from pylinear.theory._modes import (
     half_time,
     initial_strength,
@@ -16,9 +16,12 @@ from pylinear.theory._modes import (
     transition_time,
 )
 from pylinear.theory._moves import ModeCoordinates, simplified_flow, to_mode_coordinates
+from pylinear.theory._steps import batch_delay
+from pylinear.theory._trees import tree_covariance
 
 __all__ = [
     "ModeCoordinates",
+    "batch_delay",
     "exact_flow",
     "exact_flow_gram",
     "flow",
@@ -26,8 +29,11 @@ __all__ = [
     "initial_strength",
     "learning_time",
     "mode_strength",
+    "modified_flow",
     "shallow_strength",
     "simplified_flow",
+    "stochastic_flow",
     "to_mode_coordinates",
     "transition_time",
+    "tree_covariance",
 ]

@@ -1,0 +1,145 @@
+"""With which power of the rate a gap goes to zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from pylinear import _check
+from pylinear._check import Floats
+from pylinear._gap import Gap, gap
+from pylinear._run import Run
+
+_NAMES = ("finite rate, mean", "finite rate, scatter", "unexplained")
+
+
+class Order(NamedTuple):
+    """A power law fitted to a gap.
+
+    Attributes
+    ----------
+    power : float
+        Slope of ln(gap) against ln(rate).
+    error : float
+        Standard error of the slope, from what the fit leaves over.
+    """
+
+    power: float
+    error: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GapOrder:
+    """Gaps at several rates, and the powers of the rate that they follow.
+
+    Attributes
+    ----------
+    rates : (n,) float64
+        Learning rates, increasing.
+    s1 : float
+        Largest association strength: rate x s1 is the size of a step.
+    gaps : dict of str to (n,) float64
+        The largest gap over modes and time relative to s, for each of the causes "finite rate, mean", "finite rate,
+        scatter" and "unexplained" of `Gap.by_cause` that is known and above 0 at all rates.
+    orders : dict of str to Order
+        The fit to each of these.
+    """
+
+    rates: Floats
+    s1: float
+    gaps: dict[str, Floats]
+    orders: dict[str, Order]
+
+    def __str__(self) -> str:
+        widths = [max(len(name), 14) for name in self.gaps]
+        lines = [
+            "Largest gap over modes and time, relative to s",
+            f"{'rate x s1':>10}  " + "  ".join(f"{name:>{w}}" for name, w in zip(self.gaps, widths, strict=True)),
+        ]
+        for i, rate in enumerate(self.rates):
+            cells = "  ".join(f"{x[i]:>{w}.2e}" for x, w in zip(self.gaps.values(), widths, strict=True))
+            lines.append(f"{rate * self.s1:>10.4g}  {cells}")
+        fits = (f"{order.power:.2f} +- {order.error:.2f}" for order in self.orders.values())
+        return "\n".join(
+            [*lines, f"{'order':>10}  " + "  ".join(f"{x:>{w}}" for x, w in zip(fits, widths, strict=True))]
+        )
+
+    def __repr__(self) -> str:
+        fits = ", ".join(f"{name}: {x.power:.2f} +- {x.error:.2f}" for name, x in self.orders.items())
+        return f"GapOrder({len(self.rates)} rates; {fits})"
+
+
+def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
+    """Return with which power of the learning rate the gap between online learning and the flow goes to zero.
+
+    Parameters
+    ----------
+    runs : iterable of Run or Gap
+        At least three runs of `train` with different rates, of the same data and the same initial weights, each over
+        about the same time rate x epochs and recorded often enough that its largest gap is among the records.
+
+    Returns
+    -------
+    GapOrder
+        ``str()`` of it is a table.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If these are not runs, fewer than three rates differ, the data are not the same, or no gap is known at all
+        rates.
+
+    Notes
+    -----
+    For batch, cyclic and reshuffled learning the mean gap is of order 1; scatter over reshuffled orders is of order
+    3/2 and over orders with replacement of order 1/2; what the modified flow leaves unexplained is of order 2. The mean
+    over R runs of different orders has the standard error scatter / sqrt(R), which hides the latter unless R is large.
+
+    Examples
+    --------
+    >>> import pylinear as pl
+    >>> data = pl.toy()
+    >>> w = pl.Gaussian(0.1).draw(data, hidden=8, rng=0)
+    >>> runs = [pl.train(data, hidden=8, rate=r, epochs=10 / r, init=w, order="cyclic") for r in (0.01, 0.02, 0.04)]
+    >>> found = pl.gap_order(runs)
+    >>> [round(found.orders[name].power) for name in ("finite rate, mean", "unexplained")]
+    [1, 2]
+    """
+    if isinstance(runs, str) or not isinstance(runs, Iterable):
+        raise TypeError(f"runs must be a sequence of pylinear.Run or Gap; got {_check.show(runs)}")
+    known = [_as_gap(x) for x in runs]
+    known.sort(key=lambda x: x.run.rate)
+    rates = np.array([x.run.rate for x in known])
+    if len(np.unique(rates)) < 3:
+        raise ValueError(f"runs must have at least three different rates; got {len(np.unique(rates))}")
+    if any(x.s.shape != known[0].s.shape or np.any(x.s != known[0].s) for x in known):
+        raise ValueError("runs must be of the same data; their association strengths differ")
+    causes = [x.by_cause() for x in known]
+    gaps = {}
+    for name in _NAMES:
+        largest = np.array([np.max(cause.get(name, np.nan)) for cause in causes])
+        if np.all(largest > 0):
+            gaps[name] = largest
+    if not gaps:
+        raise ValueError("runs must have a gap that is known and above 0 at all rates")
+    return GapOrder(rates, float(known[0].s[0]), gaps, {name: _fit(rates, x) for name, x in gaps.items()})
+
+
+def _as_gap(run: object) -> Gap:
+    if isinstance(run, Gap):
+        return run
+    if isinstance(run, Run):
+        return gap(run)
+    raise TypeError(f"runs must be a sequence of pylinear.Run or Gap; got {_check.show(run)} in it")
+
+
+def _fit(rates: Floats, gaps: Floats) -> Order:
+    """Return the slope of ln(gaps) against ln(rates) by least squares."""
+    x, y = np.log(rates), np.log(gaps)
+    x = x - x.mean()
+    power = float(x @ y / (x @ x))
+    left = y - y.mean() - power * x
+    return Order(power, float(np.sqrt(left @ left / (x.size - 2) / (x @ x))))
