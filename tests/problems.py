@@ -25,6 +25,24 @@ def problem(size, kind="one-hot", seed=0):
     return data, {"hidden": hidden, "rate": 0.1 / np.linalg.norm(data.outputs, 2), "rng": 5}
 
 
+def lambda_balanced(n_inputs, hidden, n_outputs, balance, rng, scale=0.5):
+    """Weights with W32^T W32 - W21 W21^T = balance I, which is above 0 with N3 >= N2 or below with N1 >= N2."""
+    if balance == 0:
+        rank = min(n_inputs, hidden, n_outputs)
+        half = scale * rng.standard_normal((hidden, rank))
+        return half @ orthonormal(n_inputs, rank, rng).T, orthonormal(n_outputs, rank, rng) @ half.T
+    if balance < 0:
+        w21, w32 = lambda_balanced(n_outputs, hidden, n_inputs, -balance, rng, scale)
+        return w32.T.copy(), w21.T.copy()
+    w21 = scale * rng.standard_normal((hidden, n_inputs))
+    squares, vectors = np.linalg.eigh(w21 @ w21.T + balance * np.eye(hidden))
+    return w21, orthonormal(n_outputs, hidden, rng) @ (vectors * np.sqrt(squares) @ vectors.T)
+
+
+def orthonormal(rows, columns, rng):
+    return np.linalg.qr(rng.standard_normal((rows, columns)))[0]
+
+
 def learning(data, sigma, hidden, **more):
     """Arguments with which all modes are learned."""
     s = data.modes.s

@@ -11,10 +11,14 @@ from pylinear import theory
 
 DATA = pl.Dataset(np.arange(12.0).reshape(3, 4))
 W21, W32 = np.full((2, 4), 0.1), np.full((3, 2), 0.1)
+# Balanced with W21.
+BALANCED, SIGMA = np.full((3, 2), 0.2 / np.sqrt(3)), np.arange(12.0).reshape(3, 4)
 HUGE = [2**31 * 10**6, 2**63, 2**64, 10**400]
 NOT_NUMBERS = ["3", None, [1, 2], 1j, object(), {}]
 NOT_INTEGERS = [*NOT_NUMBERS, 1.0, float("nan"), np.array([1, 2]), True]
 NOT_REALS = [*NOT_NUMBERS, float("nan"), float("inf"), -float("inf"), np.array([0.1, 0.2]), True, np.float32("nan")]
+NOT_SWITCHES = [None, 0, 1, "yes", [True], np.array([True, False])]
+NOT_TIMES = [1.0, [-1.0], [[1.0]], "1", None, [float("nan")], [float("inf")], [1j]]
 
 
 def train(**changes):
@@ -35,6 +39,10 @@ def sample_bits(**changes):
 
 def gram(**changes):
     return pl.Tree((2, 2), 0.1).gram(**{"n_features": 10, "rng": 0, **changes})
+
+
+def simplified(**changes):
+    return theory.simplified_flow(**{"t": [1.0], "w21": W21, "w32": W32, "data": DATA, **changes})
 
 
 def advance(**changes):
@@ -190,6 +198,36 @@ SCALARS = [
     (lambda x: theory.flow(x, W21, W32, DATA), "t", [1.0, [-1.0], [2.0, 1.0], [[1.0]], "1", None, [float("nan")]]),
     (lambda x: theory.flow([1.0], W21, W32, DATA, x), "tau", [*NOT_REALS, 0.0, -1.0]),
     (lambda x: theory.flow([1.0], W21, W32, DATA, rtol=x), "rtol", [*NOT_REALS, 0.0, 1.0]),
+    *(
+        (call, name, values)
+        for f in (theory.exact_flow, theory.exact_flow_gram)
+        for call, name, values in (
+            (lambda x, f=f: f(x, W21, BALANCED, SIGMA), "t", NOT_TIMES),
+            (
+                lambda x, f=f: f([1.0], x, BALANCED, SIGMA),
+                "w21",
+                ["x", None, W21[0], W21[:, :2], W21 * np.nan, W21 * 2],
+            ),
+            (lambda x, f=f: f([1.0], W21, x, SIGMA), "w32|w21", ["x", None, W32[0], W32[:, :1], W32 * np.inf, W32]),
+            (lambda x, f=f: f([1.0], W21, BALANCED, x), "sigma_yx", ["x", None, SIGMA * np.nan, SIGMA[0]]),
+            (lambda x, f=f: f([1.0], W21, BALANCED, SIGMA, x), "tau", [*NOT_REALS, 0.0, -1.0]),
+        )
+    ),
+    (lambda x: theory.exact_flow([1.0], x, x.T, SIGMA[:, :3]), "w21", [np.full((1, 3), 1e160)]),
+    (lambda x: theory.exact_flow([1.0], W21, BALANCED, x), "sigma_yx", [np.full((3, 4), 1.7e308)]),
+    (lambda x: theory.to_mode_coordinates(x, W32, DATA), "w21", ["x", None, W21[0], W21[:, :2], W21 * np.nan]),
+    (lambda x: theory.to_mode_coordinates(W21, x, DATA), "w32", ["x", None, W32[0], W32[:, :1], W32 * np.nan]),
+    (lambda x: theory.to_mode_coordinates(W21, W32, x), "data", ["x", None, 3, np.ones((3, 4))]),
+    (lambda x: simplified(t=x), "t", NOT_TIMES),
+    (lambda x: simplified(w21=x), "w21", ["x", None, W21[0], W21[:, :2], W21 * np.nan]),
+    (lambda x: simplified(w32=x), "w32", ["x", None, W32[0], W32[:, :1], W32 * np.nan]),
+    (lambda x: simplified(data=x), "data", ["x", None, 3, np.ones((3, 4)), pl.Dataset.from_gram(np.eye(4), 5)]),
+    (lambda x: simplified(tau=x), "tau", [*NOT_REALS, 0.0, -1.0]),
+    (lambda x: simplified(rtol=x), "rtol", [*NOT_REALS, 0.0, 1.0]),
+    (lambda x: simplified(decorrelated=x), "decorrelated", NOT_SWITCHES),
+    (lambda x: simplified(coordinates=x), "coordinates", NOT_SWITCHES),
+    (lambda x: simplified(diagonal=x), "diagonal", NOT_SWITCHES),
+    (lambda x: simplified(balanced=x), "balanced", NOT_SWITCHES),
 ]
 CORE_SCALARS = [
     (lambda x: train(data=x), "data", [None, 3, np.ones((3, 4)), "toy"]),

@@ -6,6 +6,7 @@ structure in deep neural networks" (CogSci 2013).
 """
 
 from pylinear.theory._deep import deep_strength, deep_time, stage_ratio
+from pylinear.theory._exact import exact_flow, exact_flow_gram
 from pylinear.theory._flows import flow, modified_flow, stochastic_flow
 from pylinear.theory._modes import (
     half_time,
@@ -14,6 +15,7 @@ from pylinear.theory._modes import (
     shallow_strength,
     transition_time,
 )
+from pylinear.theory._moves import ModeCoordinates, simplified_flow, to_mode_coordinates
 from pylinear.theory._stability import max_rate
 from pylinear.theory._steps import batch_delay
 from pylinear.theory._trees import tree_covariance
@@ -25,9 +27,12 @@ from pylinear.theory._unbalanced import (
 )
 
 __all__ = [
+    "ModeCoordinates",
     "batch_delay",
     "deep_strength",
     "deep_time",
+    "exact_flow",
+    "exact_flow_gram",
     "flow",
     "half_time",
     "half_time_unbalanced",
@@ -39,8 +44,10 @@ __all__ = [
     "mode_strength_unbalanced",
     "modified_flow",
     "shallow_strength",
+    "simplified_flow",
     "stage_ratio",
     "stochastic_flow",
+    "to_mode_coordinates",
     "transition_time",
     "tree_covariance",
 ]

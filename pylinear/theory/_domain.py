@@ -32,6 +32,20 @@ def time_of(t: ArrayLike) -> Floats:
     return in_domain("t", t, 0.0, above=False, domain="at least 0", infinite=True)
 
 
+def times_of(t: ArrayLike) -> Floats:
+    """Return a sequence of times, of any length and in any order."""
+    times = time_of(t)
+    if times.ndim != 1:
+        raise ValueError(f"t must be a sequence of times; got shape {times.shape}")
+    return times
+
+
+def switch(name: str, value: object) -> bool:
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {_check.show(value)}")
+    return bool(value)
+
+
 def tau_of(tau: ArrayLike) -> Floats:
     """Return time constants."""
     return in_domain("tau", tau, 0.0, above=True, domain="above 0")
