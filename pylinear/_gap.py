@@ -134,6 +134,16 @@ class Gap:
             squares = np.where(known, difference - mean, 0.0) ** 2
             return mean, np.where(n > 1, np.sqrt(squares.sum(axis=0) / (n - 1)), np.nan)
 
+    def by_move(self) -> dict[str, Floats]:
+        """Return the largest |difference| / s, over time and runs, that each simplification of the flow makes, (M,).
+
+        The four moves from the flow (7)-(8) to (10), each made alone: "decorrelated inputs", "SVD coordinates" (an
+        exact rewriting: what it changes is the integrator's error), "diagonal", "balanced"; and "all four". See
+        `theory.simplified_flow`, which has them as switches.
+        """
+        moved = Theories(self.run, None).moved()
+        return {name: self._largest(strengths - self.flow) for name, strengths in moved.items()}
+
     def loss_gaps(self) -> dict[str, Floats]:
         """Return |measured loss - theory's| at all times relative to the first record's loss, (R, T) a theory."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
@@ -242,9 +252,9 @@ def gap(run: Run, *, tree: Tree | None = None) -> Gap:
     Warns
     -----
     AssumptionWarning
-        If the inputs are not orthogonal with equal lengths, which (10) assumes and the flow does not, or if the order
-        given shows some items more often than others, which (10) and the flow both leave out and the modified flow does
-        not.
+        If the inputs are not white (orthogonal inputs of one length are), which (10) assumes and the flow does not; or
+        if the order given shows some items more often than others, which (10) and the flow both leave out and the
+        modified flow does not.
 
     Raises
     ------

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pylinear import _blas, theory
 from pylinear._check import Floats
+from pylinear._dataset import Modes
 from pylinear._flow import Pacing, Velocity, averaged, ensemble, integrate, modified, pacing
 from pylinear._initial import Gaussian, Given
 from pylinear._problem import Problem
@@ -19,9 +20,19 @@ from pylinear._record import mode_strengths, seen
 from pylinear._reduction import for_theory
 from pylinear._run import Run
 from pylinear._tree import Tree
+from pylinear.theory._moves import Moves, simplified
 
 TREE, PAPER, EFFECTIVE = "(10), s of (13)", "(10), paper's a0", "(10), effective a0"
 FLOW, MODIFIED = "flow (7)-(8)", "modified flow"
+
+# The simplifications that lead from the flow to (10), each alone and all together.
+MOVES = {
+    "decorrelated inputs": Moves(decorrelated=True),
+    "SVD coordinates": Moves(coordinates=True),
+    "diagonal": Moves(diagonal=True),
+    "balanced": Moves(balanced=True),
+    "all four": Moves(True, True, True, True),
+}
 
 # Solutions of the stochastic equation over all runs: their standard deviation is good to a twelfth.
 _MEMBERS = 72
@@ -144,6 +155,21 @@ class Theories:
                 self._follow(k, pace, Curves(out.strengths[i], out.loss[i], None if out.maps is None else out.maps[i]))
         return out
 
+    def moved(self) -> dict[str, Floats]:
+        """Return the mode strengths (R, T, M) after each of the four moves alone, and after all."""
+        run, runs = self._run, self._different()
+        shape = (1 if len(runs) == 1 else len(run.status)), run.epochs.size, self.s.size
+        out = {name: np.full(shape, np.nan) for name in MOVES}
+        with _blas.one_thread():
+            for k in runs:
+                problem, w21, w32, epochs = self._begin(k)
+                inputs, modes = problem.inputs.vectors, run.data.modes
+                modes = Modes(problem.synthesizers, modes.s, inputs @ problem.inputs.coefficients, modes.blocks)
+                for name, moves in MOVES.items():
+                    strengths = simplified(epochs * run.rate, w21, w32, modes, inputs, moves, rtol=1e-9)
+                    out[name][0 if len(runs) == 1 else k, : epochs.size] = strengths[:, self.used]
+        return out
+
     def _follow(self, k: int, pace: Pacing | None, out: Curves) -> None:
         """Enter the flow from the weights of run k, (T, ...)."""
         problem, w21, w32, epochs = self._begin(k)
@@ -180,16 +206,16 @@ def _warn_of_uneven_order(pace: Pacing) -> None:
 
 
 def _input_square(run: Run) -> float:
-    """Return the mean squared length of the inputs, with a warning if (10) does not hold for them."""
+    """Return the mean eigenvalue of the inputs' correlations on their span, with a warning unless all are equal."""
     if run.data.one_hot:
         return 1.0
-    gram = run.data.inputs.T @ run.data.inputs
-    kappa = float(gram.diagonal().mean())
-    off = float(np.linalg.norm(gram - kappa * np.eye(len(gram))) / np.linalg.norm(gram))
+    squares = np.linalg.svd(run.data.input_span[1], compute_uv=False) ** 2
+    kappa = float(squares.mean())
+    off = float(np.linalg.norm(squares - kappa) / np.linalg.norm(squares))
     if off > 1e-12:
         warnings.warn(
-            f"the inputs are not orthogonal with equal lengths (off by {off:.2g} of their correlations), "
-            "which (10) assumes; the flow does not",
+            f"the inputs are not white (off by {off:.2g} of their correlations), which (10) assumes and the flow does "
+            "not",
             AssumptionWarning,
             stacklevel=4,
         )

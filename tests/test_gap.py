@@ -265,7 +265,7 @@ def test_correlated_inputs_are_warned_of_and_the_flow_is_right():
     rng = np.random.default_rng(0)
     data = pl.Dataset(rng.standard_normal((30, 4)), np.eye(4) + 0.3 * rng.standard_normal((4, 4)))
     run = pl.train(data, hidden=8, rate=0.002, epochs=800, rng=0, init=pl.Gaussian(0.01))
-    with pytest.warns(pl.AssumptionWarning, match="not orthogonal with equal lengths"):
+    with pytest.warns(pl.AssumptionWarning, match="inputs are not white"):
         gap = pl.gap(run)
     assert gap.by_cause()["finite rate, mean"].max() < 0.05
     assert gap.against()["(10), effective a0"].max() > 0.1

@@ -157,16 +157,38 @@ def simplified_flow(
     tau = _check.real("tau", tau, 0.0, above=True)
     rtol = _check.real("rtol", rtol, 1e-13, 1e-2)
     w21, w32 = _layers_for(data, w21, w32)
-    modes, r = data.modes, _rotation(w21, w32, data.modes)
-    sigma_xx = _white(data) if switch("decorrelated", decorrelated) else data.sigma_xx
-    if switch("balanced", balanced):
+    moves = Moves(
+        switch("decorrelated", decorrelated),
+        switch("coordinates", coordinates),
+        switch("diagonal", diagonal),
+        switch("balanced", balanced),
+    )
+    with _blas.one_thread():
+        return simplified(times / tau, w21, w32, data.modes, data.inputs, moves, rtol)[order]
+
+
+class Moves(NamedTuple):
+    """Which moves are made; see `simplified_flow`."""
+
+    decorrelated: bool = False
+    coordinates: bool = False
+    diagonal: bool = False
+    balanced: bool = False
+
+
+def simplified(
+    times: Floats, w21: Floats, w32: Floats, modes: Modes, inputs: Floats, moves: Moves, rtol: float
+) -> Floats:
+    """Return what `simplified_flow` does, for inputs (N1, P) and modes in any orthonormal coordinates."""
+    r = _rotation(w21, w32, modes)
+    sigma_xx = _white(inputs) if moves.decorrelated else inputs @ inputs.T
+    if moves.balanced:
         half = (w21 @ modes.v + w32.T @ modes.u) / 2
         w21, w32 = half @ modes.v.T, modes.u @ half.T
-    if switch("diagonal", diagonal):
+    if moves.diagonal:
         w21, w32 = _diagonal(w21, w32, modes, r)
-    bases = _bar_bases(w32, modes, r) if switch("coordinates", coordinates) else _own_bases(w21, w32, modes)
-    with _blas.one_thread():
-        return _strengths(times / tau, w21, w32, modes, sigma_xx, bases, rtol)[order]
+    bases = _bar_bases(w32, modes, r) if moves.coordinates else _own_bases(w21, w32, modes)
+    return _strengths(times, w21, w32, modes, sigma_xx, bases, rtol)
 
 
 class _Bases(NamedTuple):
@@ -197,13 +219,11 @@ def _rotation(w21: Floats, w32: Floats, modes: Modes) -> Floats:
     return np.asarray(left)
 
 
-def _white(data: Dataset) -> Floats:
+def _white(inputs: Floats) -> Floats:
     """Return kappa I on the span of the inputs, (N1, N1), with the trace of their correlations."""
-    if data.one_hot:
-        return data.sigma_xx
-    span = data.input_span[0]
-    kappa = np.sum(data.inputs**2) / span.shape[1]
-    return np.asarray(kappa * span @ span.T)
+    left, lengths, _ = np.linalg.svd(inputs, full_matrices=False)
+    span = left[:, lengths > lengths[0] * max(inputs.shape) * np.finfo(float).eps]
+    return np.asarray(np.sum(lengths**2) / span.shape[1] * span @ span.T)
 
 
 def _diagonal(w21: Floats, w32: Floats, modes: Modes, r: Floats) -> tuple[Floats, Floats]:
