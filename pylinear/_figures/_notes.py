@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Strengths that lie far enough apart for every mode to be learned before the next one moves.
-_STRENGTHS = (8.0, 4.0, 2.0, 1.0)
+_STRENGTHS = (4.0, 3.0, 2.0, 1.0)
 
 
 def seven_properties() -> Dataset:
@@ -42,7 +42,7 @@ def _separated() -> Gap:
     # The columns of a Hadamard matrix, as object analyzers that involve all items alike.
     pair = np.array([[1.0, 1.0], [1.0, -1.0]])
     outputs = np.diag(_STRENGTHS) @ np.kron(pair, pair) / 2
-    return gap(train(Dataset(outputs), hidden=64, rate=0.002, epochs=8000, init=Gaussian(1e-5), rng=0, record=401))
+    return gap(train(Dataset(outputs), hidden=64, rate=0.005, epochs=3600, init=Gaussian(1e-7), rng=0, record=401))
 
 
 def _seven_learned() -> Gap:
@@ -51,9 +51,7 @@ def _seven_learned() -> Gap:
 
 def _differentiation() -> Run:
     # Weights so small that animals and plants lie well apart before birds and fish do.
-    return train(
-        toy(), hidden=64, rate=0.02, epochs=1000, init=Gaussian(1e-7), rng=0, record=501, keep=frozenset({"hidden"})
-    )
+    return train(toy(), hidden=64, rate=0.02, epochs=1000, init=Gaussian(1e-7), rng=0, record=501, keep=["hidden"])
 
 
 def _draw_phase(shown: Phase, figure: Figure) -> None:

@@ -89,9 +89,10 @@ def _draw_figure2(_: Decomposition, figure: Figure) -> None:
 def _draw_figure3(both: TwoDynamics, figure: Figure) -> None:
     from pylinear import plots
 
-    for ax, result in zip(figure.subplots(1, 2, sharey=True), both, strict=True):
-        plots.learning_curves(result, ax, theories=("paper", "effective"))
-        ax.label_outer()
+    panels = figure.subplots(2, 2, sharex=True, sharey=True)
+    for above, below, result in zip(*panels, both, strict=True):
+        plots.learning_curves(result, above, theories=["paper"]).label_outer()
+        plots.learning_curves(result, below, theories=["effective"]).label_outer()
 
 
 def _draw_figure4(shown: Hierarchy, figure: Figure) -> None:
@@ -124,7 +125,7 @@ PICTURES = (
         _two_dynamics,
         _draw_figure3,
         TwoDynamics.table,
-        (12.5, 4.8),
+        (12.5, 8.0),
     ),
     Picture(
         "figure4",

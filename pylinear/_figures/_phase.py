@@ -67,7 +67,7 @@ def phase(s: float) -> Phase:
     velocity = np.stack([(s - c * d) * d, (s - c * d) * c])
     # For s < 0 the two diagonals change places.
     side = np.sign(s)
-    t = np.linspace(0.0, 6.0 / abs(s), 121)
+    t = np.linspace(0.0, 9.0 / abs(s), 181)
     starts = ((unit * c0, side * unit * d0) for c0, d0 in _STARTS)
     return Phase(s, reach, grid, velocity, tuple(trajectory(t, c0, d0, s) for c0, d0 in starts))
 

@@ -18,7 +18,7 @@ Theory = Literal["paper", "effective", "flow"]
 
 _THEORIES: dict[str, tuple[str, dict[str, Any]]] = {
     "paper": ("(10), paper's $a_0$", {"color": "C0", "lw": 1.8}),
-    "effective": ("(10), each run's effective $a_0$", {"color": "#00204d", "lw": 0.9, "ls": (0, (1, 1.5))}),
+    "effective": ("(10), each run's effective $a_0$", {"color": "C0", "lw": 1.0, "ls": (0, (3, 2))}),
     "flow": ("averaged flow (7)-(8)", {"color": "black", "lw": 1.2, "ls": (0, (4, 3))}),
 }
 _LEARNING = {"online": "online learning", "batch": "learning in batches", "flow": "averaged dynamics (7)-(8)"}
@@ -41,8 +41,8 @@ def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Th
     Returns
     -------
     Axes
-        Mode strength against epochs: thin red lines are runs; blue lines (10) with the paper's a0; dotted lines (10)
-        with every run's effective a0; dashed black lines the averaged flow, in the mean over runs.
+        Mode strength against epochs: thin red lines are runs; blue lines (10) with the paper's a0; dashed blue lines
+        (10) with every run's effective a0; dashed black lines the averaged flow, in the mean over runs.
 
     Examples
     --------
@@ -197,7 +197,11 @@ def deep_against_shallow(gap: Gap, figure: Page | None = None, *, run: int = 0) 
     label = f"all modes:  {shown.shallow_ratio:.2f}"
     shallow.plot(shown.epochs, shown.shallow_theory, color="black", lw=1.2, label=label)
     shallow.plot(shown.epochs[every], shown.shallow[every], ".", color="black", ms=4)
-    for ax, title in ((deep, "with a hidden layer"), (shallow, "without")):
+    titles = (
+        (deep, "with a hidden layer: a network (dots) and (10)"),
+        (shallow, "without: learned item by item (dots) and in continuous time"),
+    )
+    for ax, title in titles:
         ax.set_title(title, loc="left")
         ax.set_ylabel(r"part learned, $a_\alpha / s_\alpha$")
         bare(ax)

@@ -73,13 +73,14 @@ def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) ->
             ha="center",
             va="bottom" if upward > 0 else "top",
         )
+    ax.plot(*shown.points[0].mean(axis=0), "o", color="black", ms=5, label="start", zorder=5)
     _mark_half_times(ax, shown)
     first, second = (f"{name} ({share:.0%} of variance)" for name, share in zip(shown.axes, shown.shares, strict=True))
     ax.set_xlabel(first)
     ax.set_ylabel(second)
     ax.margins(0.12)
     bare(ax)
-    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0))
+    ax.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     return ax
 
 

@@ -55,7 +55,7 @@ def decomposition(data: Dataset, figure: Page | None = None) -> tuple[Axes, Axes
     if data.n_features * data.n_inputs > _MOST_ENTRIES:
         raise ValueError(f"data must have at most {_MOST_ENTRIES} correlations to be drawn; got {data!r}")
     parts = _matrices.decomposition(data)
-    if parts.s[0] == 0:
+    if not parts.s.size:
         raise ValueError("data must have a mode; all association strengths are 0")
     figure = own_figure(figure, (9.5, 3.6))
     n_columns, k = parts.sigma_yx.shape[1], parts.s.size
@@ -85,7 +85,7 @@ def _note(parts: _matrices.Decomposition) -> str:
 
 
 def object_analyzers(tree: Tree, ax: Axes | None = None) -> Axes:
-    """Return axes with the object analyzers of a tree, one a row, as in the paper's Figure 4b.
+    r"""Return axes with the object analyzers of a tree, one a row, as in the paper's Figure 4b.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def object_analyzers(tree: Tree, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Row alpha is mode alpha, by decreasing singular value; red is positive and blue negative. On the right, the
-        level of the tree at which the items meet that the modes tell apart.
+        level of the tree at which the pairs of items meet that the modes tell apart.
 
     Examples
     --------
@@ -106,7 +106,7 @@ def object_analyzers(tree: Tree, ax: Axes | None = None) -> Axes:
     >>> from matplotlib.figure import Figure
     >>> ax = object_analyzers(pl.Tree((2, 2), 0.1), Figure().subplots())
     >>> [text.get_text() for text in ax.texts if "level" in text.get_text()]
-    ['meet at level 0', 'meet at level 1']
+    ['pairs meet\nat level 0', 'pairs meet\nat level 1']
     """
     tree = _drawable(tree)
     ax = own_axes(ax, (6.0, 4.5))
@@ -117,7 +117,7 @@ def object_analyzers(tree: Tree, ax: Axes | None = None) -> Axes:
         if level:
             ax.axhline(end - count - 0.5, color="black", lw=1.5)
         if count:
-            text = "same for all" if level == 0 else f"meet at level {level - 1}"
+            text = "same for all" if level == 0 else f"pairs meet\nat level {level - 1}"
             at = end - (count + 1) / 2
             ax.annotate(
                 text, (tree.n_items - 0.5, at), xytext=(5, 0), textcoords="offset points", va="center", size="small"
@@ -160,6 +160,7 @@ def covariance(tree: Tree, ax: Axes | None = None) -> Axes:
             ax.text(j, i, text, ha="center", va="center", size="x-small", color="white" if value > 0.55 else "black")
     numbers = tuple(str(i + 1) for i in range(tree.n_items))
     _name(ax, numbers, numbers)
+    ax.tick_params(length=0)
     ax.set_xlabel("item")
     ax.set_ylabel("item")
     return ax

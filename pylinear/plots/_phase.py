@@ -30,8 +30,8 @@ def phase_portrait(s: float = 1.0, ax: Axes | None = None) -> Axes:
     Notes
     -----
     :math:`\tau\dot c = (s - c d) d`, :math:`\tau\dot d = (s - c d) c`. K is conserved, so that
-    :math:`|c - d| = |K| / |c + d|`: a trajectory comes closer to the diagonal as c + d grows, and where c d > s it moves
-    away. For s < 0 the diagonals change places.
+    :math:`|c - d| = |K| / |c + d|`: a trajectory comes closer to the diagonal as c + d grows, and moves away where
+    c d > s. For s < 0 the diagonals change places.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def phase_portrait(s: float = 1.0, ax: Axes | None = None) -> Axes:
     _field(ax, shown)
     _curves(ax, shown)
     for number, path in enumerate(shown.trajectories):
-        ax.plot(path.c, path.d, color="C0", lw=2.2, label="exact trajectories" if number == 0 else None, zorder=4)
+        ax.plot(path.c, path.d, color="C0", lw=1.8, label="exact trajectories" if number == 0 else None, zorder=4)
         ax.plot(path.c[:1], path.d[:1], "o", color="C0", ms=5, zorder=5)
     ax.set_aspect("equal")
     ax.set_xlim(-shown.reach, shown.reach)
@@ -77,7 +77,9 @@ def _curves(ax: Axes, shown: _phase.Phase) -> None:
     s, reach = shown.s, shown.reach
     c = np.geomspace(abs(s) / reach, reach, 200)
     for side in (1.0, -1.0):
-        ax.plot(side * c, s / (side * c), color="C3", lw=3, zorder=3, label="$c d = s$" if side > 0 else None)
+        ax.plot(
+            side * c, s / (side * c), color="C3", lw=4, zorder=3, label="$c d = s$: learning ends" if side > 0 else None
+        )
     ends = np.array([-reach, reach])
     text = "$c = -d$: nothing is learned" if s > 0 else "$c = d$: nothing is learned"
     ax.plot(ends, -np.sign(s) * ends, color="black", lw=1.5, ls=(0, (5, 3)), zorder=3, label=text)

@@ -12,12 +12,16 @@ from numpy.typing import ArrayLike, NDArray
 from pylinear import _check
 from pylinear._check import Floats
 from pylinear._figures import _levels
+from pylinear._figures._matrices import levels_of_modes
 from pylinear._tree import Tree
 from pylinear.plots._page import a_tree, bare, own_axes
 
 _MOST_ITEMS = 256
 # Nodes of more items than this are too small for a sign.
 _MOST_SIGNS = 32
+
+_FLIPPED: dict[str, Any] = {"color": "C3", "lw": 2.0, "ls": (0, (2, 1))}
+_KEPT: dict[str, Any] = {"color": "0.4", "lw": 1.0}
 
 
 def diffusion(tree: Tree, values: Sequence[ArrayLike], ax: Axes | None = None) -> Axes:
@@ -55,7 +59,9 @@ def diffusion(tree: Tree, values: Sequence[ArrayLike], ax: Axes | None = None) -
         for child, x in enumerate(places[level + 1]):
             parent = child // children
             flipped = signs[level + 1][child] != signs[level][parent]
-            branch = {"color": "C3", "lw": 2.0, "ls": (0, (2, 1))} if flipped else {"color": "0.4", "lw": 1.0}
+            branch: dict[str, Any] = (
+                {"color": "C3", "lw": 2.0, "ls": (0, (2, 1))} if flipped else {"color": "0.4", "lw": 1.0}
+            )
             ax.plot([places[level][parent], x], [level, level + 1], zorder=1, **branch)
     size = 180 if tree.n_items <= _MOST_SIGNS else 20
     for level, (xs, row) in enumerate(zip(places, signs, strict=True)):
@@ -65,7 +71,7 @@ def diffusion(tree: Tree, values: Sequence[ArrayLike], ax: Axes | None = None) -
             for x, sign in zip(xs, row, strict=True):
                 shade = "white" if sign > 0 else "black"
                 ax.text(x, level, "+" if sign > 0 else "−", color=shade, ha="center", va="center")
-    ax.plot([], [], color="C3", lw=2.0, ls=(0, (2, 1)), label="the sign flips")
+    ax.plot([], [], label="the sign flips", **_FLIPPED)
     ax.legend(frameon=False, loc="upper right")
     ax.set_yticks(range(tree.n_levels), [f"level {level}" for level in range(tree.n_levels)])
     ax.set_ylim(tree.n_levels - 0.6, -0.5)
@@ -153,7 +159,7 @@ def singular_values(tree: Tree, n_features: int, samples: ArrayLike, ax: Axes | 
 
 def _dots(ax: Axes, shown: _levels.Levels) -> None:
     """Draw every singular value of every sample, beside one another at their level."""
-    level = _levels.levels_of_modes(shown.tree)
+    level = levels_of_modes(shown.tree)
     runs = len(shown.samples)
     aside = 0.12 + 0.2 * np.arange(runs) / max(1, runs - 1)
     x = level + aside[:, None]
