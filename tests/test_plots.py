@@ -74,6 +74,34 @@ def test_learning_curves_draw_the_theories_that_are_asked_for(gap):
 
 
 @pytest.mark.core
+def test_what_begins_beyond_the_half_has_no_stage():
+    run = pl.train(
+        pl.Dataset(np.diag([2.0, 1.0])), hidden=2, rate=0.1, epochs=1, record=1, init=pl.Balanced(0.8), rng=0
+    )
+    deep, _ = plots.deep_against_shallow(pl.gap(run), Figure())
+    assert [text.split(":  ")[1] for text in texts(deep.get_legend().get_texts())] == ["9.87", "none"]
+    above, _ = plots.stepwise(pl.gap(run), Figure())
+    marks = [line.get_xdata()[0] for line in above.get_lines() if line.get_linestyle() == ":" and len(line.get_xdata())]
+    np.testing.assert_allclose(marks, [np.log(2 / 0.8 - 1) / (2 * 2 * 0.1)])
+
+
+@pytest.mark.core
+def test_runs_that_stopped_are_drawn_as_far_as_they_went():
+    gap = pl.gap(
+        pl.train(pl.toy("signed"), hidden=2, rate=0.6, epochs=40, init=pl.Gaussian(0.3), runs=2, rng=0, keep=["hidden"])
+    )
+    assert set(gap.run.status) == {"diverged"}
+    ax = plots.learning_curves(gap, Figure().subplots())
+    went = np.isfinite(gap.flow[:, :, 0]).any(axis=0)
+    drawn = [line.get_ydata() for line in ax.get_lines()][3]
+    np.testing.assert_array_equal(np.isfinite(drawn), went)
+    np.testing.assert_allclose(drawn[0], gap.flow[:, 0, 0].mean())
+    for draw in (plots.stepwise, plots.deep_against_shallow):
+        draw(gap, Figure())
+    plots.hidden_trajectories(gap.run, Figure().subplots())
+
+
+@pytest.mark.core
 def test_learning_curves_name_the_dynamics(balanced):
     ax = plots.learning_curves(pl.gap(balanced), Figure().subplots(), theories=())
     assert texts(ax.get_legend().get_texts()) == ["averaged dynamics (7)-(8), 1 run"]
@@ -104,6 +132,7 @@ def test_decomposition_of_modes_that_differ_has_no_note():
 def test_decomposition_of_many_features_writes_no_numbers():
     drawn = plots.decomposition(TREE.sample(50, rng=0), Figure())
     assert not drawn[0].texts
+    assert texts(drawn[0].get_yticklabels()) == ["1", "50"]
     assert drawn[2].texts
 
 
@@ -150,6 +179,7 @@ def test_diffusion_draws_nodes_and_marks_flips():
 def test_diffusion_on_a_large_tree_leaves_the_signs_out():
     ax = plots.diffusion(pl.Tree((64,), 0.1), [[1], np.ones(64)], Figure().subplots())
     assert not ax.texts
+    assert texts(ax.get_xticklabels()) == ["1", "64"]
 
 
 def test_singular_values_by_level():
@@ -404,6 +434,9 @@ def test_runs_that_do_not_fit_are_refused(gap, balanced):
         plots.hidden_trajectories(gap.run)
     with pytest.raises(ValueError, match="two times at least"):
         plots.hidden_trajectories(pl.train(pl.toy(), hidden=2, rate=0.1, epochs=1, record=1, keep=["hidden"], rng=0))
+    zeros = np.zeros((2, 4)), np.zeros((5, 2))
+    with pytest.raises(ValueError, match="representations that differ"):
+        plots.hidden_trajectories(pl.train(pl.toy(), hidden=2, rate=0.1, epochs=5, init=zeros, keep=["hidden"], rng=0))
     data = pl.Dataset(np.eye(3), np.eye(3))
     with pytest.raises(ValueError, match="one-hot inputs"):
         plots.hidden_trajectories(pl.train(data, hidden=2, rate=0.1, epochs=5, keep=["hidden"], rng=0))

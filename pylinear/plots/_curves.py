@@ -66,9 +66,8 @@ def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Th
             for number, curve in enumerate(_curves(gap, name, mode)):
                 ax.plot(epochs, curve, label=text if mode == number == 0 else None, **style)
     _name_plateaus(ax, gap.s, epochs[-1])
-    ax.set_xlabel("time (epochs)")
     ax.set_ylabel(r"mode strength $a_\alpha = u_\alpha^T W^{32} W^{21} v_\alpha$")
-    ax.set_xlim(epochs[0], epochs[-1])
+    _time_axis(ax, epochs)
     ax.set_ylim(bottom=0)
     bare(ax)
     # Between the first two plateaus, where a curve of a tree's modes hardly ever runs.
@@ -83,7 +82,14 @@ def _curves(gap: Gap, name: str, mode: int) -> Iterator[Floats]:
     elif name == "effective":
         yield from gap.effective[:, :, mode]
     else:
-        yield np.nanmean(gap.flow[:, :, mode], axis=0)
+        # Over the runs that are known at each time: NaN once all have stopped.
+        yield np.ma.masked_invalid(gap.flow[:, :, mode]).mean(axis=0).filled(np.nan)
+
+
+def _time_axis(ax: Axes, epochs: Floats) -> None:
+    ax.set_xlabel("time (epochs)")
+    if epochs[-1] > epochs[0]:
+        ax.set_xlim(epochs[0], epochs[-1])
 
 
 def _name_plateaus(ax: Axes, s: Floats, end: float) -> None:
@@ -144,8 +150,7 @@ def stepwise(gap: Gap, figure: Page | None = None, *, run: int = 0) -> tuple[Axe
     above.set_ylabel(r"mode strength $a_\alpha$")
     above.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
     below.set_ylabel("loss (half the\nsquared error)")
-    below.set_xlabel("time (epochs)")
-    below.set_xlim(shown.epochs[0], shown.epochs[-1])
+    _time_axis(below, shown.epochs)
     return above, below
 
 
@@ -191,7 +196,8 @@ def deep_against_shallow(gap: Gap, figure: Page | None = None, *, run: int = 0) 
     every = slice(None, None, max(1, shown.epochs.size // 60))
     for mode, ratio in enumerate(shown.deep_ratios):
         color, dashes = _SHADES[mode % len(_SHADES)], _STYLES[mode % len(_STYLES)]
-        label = f"mode {mode + 1}, $s$ = {shown.s[mode]:.3g}:  {ratio:.2f}"
+        # A mode that begins beyond the half has no stage.
+        label = f"mode {mode + 1}, $s$ = {shown.s[mode]:.3g}:  " + (f"{ratio:.2f}" if np.isfinite(ratio) else "none")
         deep.plot(shown.epochs, shown.deep_theory[:, mode], color=color, ls=dashes, lw=1.2, label=label)
         deep.plot(shown.epochs[every], shown.deep[every, mode], ".", color=color, ms=4)
     label = f"all modes:  {shown.shallow_ratio:.2f}"
@@ -207,9 +213,8 @@ def deep_against_shallow(gap: Gap, figure: Page | None = None, *, run: int = 0) 
         bare(ax)
         place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "title": "transition time\nover half time"}
         ax.legend(frameon=False, alignment="left", **place)
-    shallow.set_xlabel("time (epochs)")
-    shallow.set_xlim(shown.epochs[0], shown.epochs[-1])
-    shallow.set_ylim(0, 1.1)
+    _time_axis(shallow, shown.epochs)
+    shallow.set_ylim(bottom=0)
     return deep, shallow
 
 

@@ -16,6 +16,8 @@ from pylinear.plots._page import bare, own_axes
 _MARKERS = "osD^vP"
 _SHADES = ("C0", "C1", "C2", "C3", "C4", "C5", "C6", "C8", "C9")
 _MOST_ITEMS = 64
+# More names than this would cover one another.
+_MOST_NAMED = 16
 
 
 def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) -> Axes:
@@ -24,7 +26,7 @@ def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) ->
     Parameters
     ----------
     run : Run
-        Of `train` with ``keep=("hidden",)``, on data with one-hot inputs and at most 64 items.
+        Of `train` with ``keep=("hidden",)``, on data with one-hot inputs and at most 64 items; up to 16 are named.
     ax : Axes, optional
         Where to draw.
     number : int
@@ -39,7 +41,7 @@ def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) ->
     Raises
     ------
     TypeError, ValueError
-        If ``run`` is no Run, kept no hidden representations, or had other than one-hot inputs.
+        If ``run`` is no Run, kept no hidden representations or only equal ones, or had other than one-hot inputs.
 
     Notes
     -----
@@ -64,6 +66,8 @@ def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) ->
         shade = _SHADES[p % len(_SHADES)]
         ax.plot(*shown.points[:, p].T, color=shade, lw=3.0, alpha=0.7)
         ax.plot(*shown.theory[:, p].T, color="black", lw=0.8, label="balanced network" if p == 0 else None)
+        if len(shown.items) > _MOST_NAMED:
+            continue
         upward = 1 if shown.points[-1, p, 1] >= 0 else -1
         ax.annotate(
             item,
@@ -95,8 +99,11 @@ def _check_run(run: object, number: object) -> int:
     if run.data.n_items > _MOST_ITEMS:
         raise ValueError(f"run must be of at most {_MOST_ITEMS} items to be drawn; got {run.data.n_items}")
     number = _check.integer("number", number, 0, len(run.status) - 1)
-    if np.isfinite(run.loss[number]).sum() < 2:
+    recorded = np.isfinite(run.loss[number])
+    if recorded.sum() < 2:
         raise ValueError(f"run must have been recorded at two times at least; run {number} was not")
+    if run.hidden is None or np.ptp(run.hidden[number][recorded], axis=(0, 2)).max() == 0:
+        raise ValueError(f"run must have representations that differ; those of run {number} are all the same")
     return number
 
 

@@ -98,7 +98,7 @@ def object_analyzers(tree: Tree, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Row alpha is mode alpha, by decreasing singular value; red is positive and blue negative. On the right, the
-        level of the tree at which the pairs of items meet that the modes tell apart.
+        level of the tree at which the pairs of items meet that the modes tell apart, where there is room for it.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def object_analyzers(tree: Tree, ax: Axes | None = None) -> Axes:
     for level, (end, count) in enumerate(zip(ends.tolist(), tree.multiplicities.tolist(), strict=True)):
         if level:
             ax.axhline(end - count - 0.5, color="black", lw=1.5)
-        if count:
+        if count > tree.n_items / 24:
             text = "same for all" if level == 0 else f"pairs meet\nat level {level - 1}"
             at = end - (count + 1) / 2
             ax.annotate(
@@ -204,10 +204,14 @@ def signed_matrix(
 
 
 def _name(ax: Axes, rows: tuple[str, ...] | None, columns: tuple[str, ...]) -> None:
-    """Name rows and columns where there is room for names."""
+    """Name rows and columns where there is room for names, and number the first and the last where there is not."""
     if rows is None:
         ax.set_yticks([])
     elif len(rows) <= _MOST_NAMED:
         ax.set_yticks(range(len(rows)), rows)
-    if len(columns) <= _MOST_NAMED:
+    else:
+        ax.set_yticks([0, len(rows) - 1], ["1", str(len(rows))])
+    if len(columns) > _MOST_NAMED:
+        ax.set_xticks([0, len(columns) - 1], ["1", str(len(columns))])
+    else:
         ax.set_xticks(range(len(columns)), columns, rotation=90 if max(map(len, columns)) > 2 else 0)

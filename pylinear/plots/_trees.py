@@ -78,8 +78,8 @@ def diffusion(tree: Tree, values: Sequence[ArrayLike], ax: Axes | None = None) -
     ax.set_xlabel("item")
     ax.spines[["top", "right", "bottom", "left"]].set_visible(False)
     ax.tick_params(length=0)
-    if tree.n_items <= _MOST_SIGNS:
-        ax.set_xticks(range(tree.n_items), [str(p + 1) for p in range(tree.n_items)])
+    numbered = range(tree.n_items) if tree.n_items <= _MOST_SIGNS else (0, tree.n_items - 1)
+    ax.set_xticks(numbered, [str(p + 1) for p in numbered])
     return ax
 
 
