@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import pylinear as pl
-from pylinear import _cli, _demo, _engine
+from pylinear import _cli, _engine, _figures
+from pylinear._figures import _paper, _write
 
 
 @pytest.mark.core
@@ -40,11 +41,33 @@ def test_demo_prints_the_table_and_writes_picture_and_data(tmp_path, capsys):
 
 @pytest.mark.core
 def test_demo_without_matplotlib_says_so(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(_demo.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(_demo, "EPOCHS", 10)
+    monkeypatch.setattr(_write.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(_paper, "EPOCHS", 10)
     assert _cli.main(["demo", "--out", str(tmp_path)]) == 0
     assert "matplotlib is not installed" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["figure3.csv", "gap.csv"]
+
+
+def test_figures_writes_every_figure_and_lists_the_files(tmp_path, capsys, monkeypatch):
+    few = [x for x in _figures.PICTURES if x.name in {"figure2", "phase_portrait"}]
+    monkeypatch.setattr(_figures, "PICTURES", few)
+    out = tmp_path / "some" / "folder"
+    assert _cli.main(["figures", "--out", str(out)]) == 0
+    printed = capsys.readouterr()
+    names = [f"{name}.{suffix}" for name in ("figure2", "phase_portrait") for suffix in ("csv", "png", "svg")]
+    assert printed.out.splitlines() == [str(out / name) for name in names]
+    assert sorted(path.name for path in out.iterdir()) == names
+    progress = printed.err.splitlines()
+    assert [line.split(":")[0] for line in progress[:2]] == ["1/2 figure2", "2/2 phase_portrait"]
+    assert len(progress) == 3
+
+
+def test_figures_without_matplotlib_are_tables_and_say_so(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(_write.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(_figures, "PICTURES", _figures.PICTURES[:1])
+    assert _cli.main(["figures", "--out", str(tmp_path)]) == 0
+    assert "matplotlib is not installed" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["figure2.csv"]
 
 
 @pytest.mark.core

@@ -1,0 +1,29 @@
+"""Tables of numbers, as they are written beside the pictures."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Table(NamedTuple):
+    """Columns, and rows of whole numbers, floats and text."""
+
+    columns: tuple[str, ...]
+    rows: Iterable[tuple[object, ...]]
+
+
+def write_table(table: Table, path: Path) -> None:
+    """Write a table as CSV, floats to ten digits."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(table.columns)
+        writer.writerows([_cell(value) for value in row] for row in table.rows)
+
+
+def _cell(value: object) -> object:
+    return f"{value:.10g}" if isinstance(value, float | np.floating) else value
