@@ -16,7 +16,12 @@ from pylinear._info import info
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = _parser().parse_args(argv)
-    commands = {"demo": lambda: _demo(arguments.out), "figures": lambda: _figures(arguments.out), "info": _info}
+    commands = {
+        "demo": lambda: _demo(arguments.out),
+        "figures": lambda: _figures(arguments.out),
+        "gap": lambda: _gap(arguments),
+        "info": _info,
+    }
     try:
         return commands[arguments.command]()
     except KeyboardInterrupt:
@@ -37,8 +42,31 @@ def _parser() -> argparse.ArgumentParser:
     figures.add_argument(
         "--out", type=Path, default=Path("pylinear-figures"), help="folder for the files (%(default)s)"
     )
+    _gap_options(commands.add_parser("gap", help="online learning against the theory, on a table or a tree"))
     commands.add_parser("info", help="version, engines, instruction set, build, threads, libraries")
     return parser
+
+
+def _gap_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the gap command."""
+    parser.add_argument("table", nargs="?", type=Path, help="CSV: one row an item, one column a property")
+    parser.add_argument("--tree", metavar="B,B,...", help="in place of a table: children at each level of a tree")
+    parser.add_argument("--flip", type=float, default=0.1, help="flip probability on its branches (%(default)s)")
+    parser.add_argument("--features", type=int, default=10_000, help="features sampled from it (%(default)s)")
+    parser.add_argument("--hidden", type=int, default=16, help="hidden units (%(default)s)")
+    parser.add_argument("--scale", type=float, default=1e-3, help="sd of the initial weights (%(default)s)")
+    parser.add_argument("--rate", type=float, help="learning rate (0.05 over the first association strength)")
+    parser.add_argument("--epochs", type=float, help="epochs (until all but the weakest modes are learned)")
+    parser.add_argument(
+        "--order",
+        choices=("reshuffled", "cyclic", "with_replacement", "batch"),
+        default="reshuffled",
+        help="(%(default)s)",
+    )
+    parser.add_argument("--runs", type=int, default=10, help="networks (%(default)s)")
+    parser.add_argument("--rng", type=int, default=0, help="seed of features, weights and orders (%(default)s)")
+    parser.add_argument("--moves", action="store_true", help="also what each simplification of the flow costs alone")
+    parser.add_argument("--out", type=Path, help="folder for tables and pictures; none by default")
 
 
 def _demo(folder: Path) -> int:
@@ -58,6 +86,20 @@ def _figures(folder: Path) -> int:
     for name in write_figures(folder, lambda line: print(line, file=sys.stderr)):
         print(folder / name)
     print(f"Done in {time.perf_counter() - began:.1f} s.", file=sys.stderr)
+    return 0
+
+
+def _gap(options: argparse.Namespace) -> int:
+    from pylinear._experiment import measure, write_gap
+
+    result = measure(options)
+    print(result)
+    if options.moves:
+        print()
+        print(result.moves_table())
+    if options.out is not None:
+        written = write_gap(result, options.out, lambda line: print(line, file=sys.stderr))
+        print(f"Wrote {', '.join(written)} to {options.out}/.", file=sys.stderr)
     return 0
 
 

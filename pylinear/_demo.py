@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pylinear._figures import _paper
-from pylinear._figures._learning import CURVES, curves
-from pylinear._figures._table import Table, write_table
+from pylinear._figures._gaps import curves_table, gap_table
+from pylinear._figures._table import write_table
 from pylinear._figures._write import Picture, Say, write_pictures
 from pylinear._gap import Gap
 
@@ -22,17 +22,6 @@ def _draw(result: Gap, figure: Figure) -> None:
     ax.set_title("Tree of 4 items, 10,000 features: online learning and theory", loc="left")
 
 
-def _curves(result: Gap) -> Table:
-    return Table(("run", "mode", "epoch", "online", *CURVES), curves(result))
-
-
-def _gap_table(result: Gap) -> Table:
-    """Return the table of the gap: one row a mode."""
-    columns = {**result.against(), **result.by_cause()}
-    rows = ((mode + 1, s, *(values[mode] for values in columns.values())) for mode, s in enumerate(result.s))
-    return Table(("mode", "s", *columns), rows)
-
-
 def run_demo(folder: Path, say: Say) -> tuple[Gap, list[str]]:
     """Compute Figure 3, write picture, curves and table into `folder`, and return the gap and what was written."""
     results: list[Gap] = []
@@ -42,6 +31,6 @@ def run_demo(folder: Path, say: Say) -> tuple[Gap, list[str]]:
         return results[0]
 
     about = "10 networks of 4-16-10,000 units learn online, one item at a time"
-    written = write_pictures([Picture("figure3", about, compute, _draw, _curves, (7.0, 4.5))], folder, say)
-    write_table(_gap_table(results[0]), folder / "gap.csv")
+    written = write_pictures([Picture("figure3", about, compute, _draw, curves_table, (7.0, 4.5))], folder, say)
+    write_table(gap_table(results[0]), folder / "gap.csv")
     return results[0], [*written, "gap.csv"]

@@ -144,6 +144,12 @@ class Gap:
         moved = Theories(self.run, None).moved()
         return {name: self._largest(strengths - self.flow) for name, strengths in moved.items()}
 
+    def moves_table(self) -> str:
+        """Return `by_move` as a table that a person reads."""
+        costs = self.by_move()
+        rows = [(str(mode + 1), f"{s:.4g}", [x[mode] for x in costs.values()]) for mode, s in enumerate(self.s)]
+        return "\n".join(["What each simplification of the flow costs alone", *_table(list(costs), rows)])
+
     def loss_gaps(self) -> dict[str, Floats]:
         """Return |measured loss - theory's| at all times relative to the first record's loss, (R, T) a theory."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):

@@ -46,7 +46,7 @@ def train(
     runs: int = 1,
     rng: RNG = None,
     record: int | ArrayLike = 200,
-    keep: Collection[Literal["hidden", "weights"]] = (),
+    keep: Collection[Literal["hidden", "weights", "map"]] = (),
     dtype: Literal["float64", "float32"] = "float64",
     threads: int | None = None,
     route: Route = "auto",

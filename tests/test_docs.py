@@ -16,7 +16,9 @@ MODULES = [
     for module in pkgutil.walk_packages(pylinear.__path__, "pylinear.")
     if module.name not in {"pylinear._core", "pylinear.__main__"}
 ]
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
 
 @pytest.mark.core
@@ -43,3 +45,12 @@ def test_python_in_the_readme_runs(tmp_path, monkeypatch):
     assert blocks
     for block in blocks:
         exec(block, namespace)
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("page", PAGES)
+def test_what_a_page_of_the_documentation_prints(page):
+    blocks = re.findall(r"```pycon\n(.*?)```", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    assert blocks
+    examples = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page, page, 0)
+    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples).failed == 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pylinear._figures import _notes, _paper
+from pylinear._figures import _gaps, _notes, _paper
 from pylinear._figures._write import Picture, Say, write_pictures
 
-PICTURES: tuple[Picture, ...] = (*_paper.PICTURES, *_notes.PICTURES)
+PICTURES: tuple[Picture, ...] = (*_paper.PICTURES, *_notes.PICTURES, *_gaps.PICTURES)
 
 
 def write_figures(folder: Path, say: Say) -> list[str]:

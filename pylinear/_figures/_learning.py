@@ -12,14 +12,15 @@ from pylinear._check import Floats
 from pylinear._figures._table import Table
 from pylinear._gap import Gap
 
-CURVES = ("eq10_paper_a0", "eq10_effective_a0", "flow")
+CURVES = ("eq10_paper_a0", "eq10_effective_a0", "flow", "modified_flow")
 
 
 def curves(gap: Gap) -> Iterator[tuple[object, ...]]:
-    """Yield run, mode, epoch, measured strength and those of each theory in `CURVES`."""
+    """Yield run, mode, epoch, measured strength and those of each theory in `CURVES`; NaN for one that there is not."""
     epochs = gap.run.epochs
+    modified = np.full(gap.measured.shape, np.nan) if gap.predicted is None else gap.predicted
     for k, mode, t in np.ndindex(gap.measured.shape[0], gap.s.size, epochs.size):
-        strengths = gap.measured[k, t], gap.paper[t], gap.effective[k, t], gap.flow[k, t]
+        strengths = gap.measured[k, t], gap.paper[t], gap.effective[k, t], gap.flow[k, t], modified[k, t]
         yield k + 1, mode + 1, epochs[t], *(curve[mode] for curve in strengths)
 
 

@@ -10,6 +10,7 @@ from pylinear._check import Floats
 from pylinear._figures._matrices import levels_of_modes
 from pylinear._figures._table import Table
 from pylinear._tree import Tree
+from pylinear._tree_statistics import SingularValueStatistics
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,8 @@ class Levels:
         (13), corrected.
     printed : (D,) float64
         (13) as printed.
+    expected : SingularValueStatistics or None
+        What samples of so many features are expected to show; None where they are too few for a theory of it.
     samples : (R, P) float64
         Singular values of R samples, decreasing: as many for each level as share its value in theory.
     """
@@ -34,23 +37,34 @@ class Levels:
     n_features: int
     theory: Floats
     printed: Floats
+    expected: SingularValueStatistics | None
     samples: Floats
 
-    def moments(self) -> tuple[Floats, Floats]:
-        """Return the samples' mean and standard deviation over all singular values of each level, (D,)."""
-        level = levels_of_modes(self.tree)
-        of_level = [self.samples[:, level == k] for k in range(self.tree.n_levels)]
-        # A level whose nodes have one child each has no modes, and no moments.
-        mean = [x.mean() if x.size else np.nan for x in of_level]
-        sd = [x.std(ddof=1) if x.size > 1 else np.nan for x in of_level]
-        return np.array(mean), np.array(sd)
+    def band(self) -> tuple[Floats, Floats]:
+        """Return mean and standard deviation that are expected of single values of each level, (D,); NaN if unknown."""
+        if self.expected is None:
+            unknown = np.full(self.theory.size, np.nan)
+            return unknown, unknown
+        # A level whose nodes have one child each has no modes, and no values.
+        has_modes = self.tree.multiplicities > 0
+        deviation = np.hypot(self.expected.sd, self.expected.spread)
+        return np.where(has_modes, self.expected.mean, np.nan), np.where(has_modes, deviation, np.nan)
 
     def table(self) -> Table:
         """Return one row a mode."""
-        columns = ("level", "mode", "theory_13_corrected", "theory_13_printed")
+        columns = ("level", "mode", "theory_13_corrected", "theory_13_printed", "expected_mean", "expected_deviation")
+        mean, deviation = self.band()
         samples = tuple(f"sample_{k + 1}" for k in range(len(self.samples)))
         rows = (
-            (level, mode + 1, self.theory[level], self.printed[level], *self.samples[:, mode])
+            (
+                level,
+                mode + 1,
+                self.theory[level],
+                self.printed[level],
+                mean[level],
+                deviation[level],
+                *self.samples[:, mode],
+            )
             for mode, level in enumerate(levels_of_modes(self.tree))
         )
         return Table(columns + samples, rows)
@@ -58,7 +72,11 @@ class Levels:
 
 def levels(tree: Tree, n_features: int, samples: Floats) -> Levels:
     """Return the singular values of samples of `n_features` features, (R, P), beside the theory's."""
-    return Levels(tree, n_features, tree.singular_values(n_features), _printed(tree, n_features), samples)
+    try:
+        expected = tree.singular_value_statistics(n_features)
+    except ValueError:  # too few features, which is for the picture to leave out and not to fail upon
+        expected = None
+    return Levels(tree, n_features, tree.singular_values(n_features), _printed(tree, n_features), expected, samples)
 
 
 def sampled_singular_values(tree: Tree, n_features: int, n_samples: int) -> Floats:

@@ -18,7 +18,7 @@ class Table(NamedTuple):
 
 
 def write_table(table: Table, path: Path) -> None:
-    """Write a table as CSV, floats to ten digits."""
+    """Write a table as CSV, floats to ten digits, NaN as nothing."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(table.columns)
@@ -26,4 +26,6 @@ def write_table(table: Table, path: Path) -> None:
 
 
 def _cell(value: object) -> object:
-    return f"{value:.10g}" if isinstance(value, float | np.floating) else value
+    if not isinstance(value, float | np.floating):
+        return value
+    return "" if np.isnan(value) else f"{value:.10g}"

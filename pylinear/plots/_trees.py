@@ -168,8 +168,11 @@ def _dots(ax: Axes, shown: _levels.Levels) -> None:
 
 
 def _band(ax: Axes, shown: _levels.Levels) -> None:
-    """Draw how far the singular values of each level spread."""
-    mean, sd = shown.moments()
+    """Draw where the singular values of each level are expected in a sample of so many features."""
+    mean, deviation = shown.band()
+    if np.isnan(mean).all():
+        return
     level = np.arange(mean.size)
     style: dict[str, Any] = {"color": "C0", "lw": 1.5, "capsize": 3, "marker": "_", "ms": 8, "ls": "none"}
-    ax.errorbar(level - 0.15, mean, sd, label="their mean and standard deviation", **style)
+    label = f"expected of {shown.n_features} features, $\\pm$ one standard deviation"
+    ax.errorbar(level - 0.15, mean, deviation, label=label, **style)

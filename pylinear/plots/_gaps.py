@@ -1,0 +1,180 @@
+"""The gap between online learning and the theory: its size, its causes, its prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from pylinear import _check
+from pylinear._gap import Gap
+from pylinear._gap_order import GapOrder
+from pylinear.plots._page import Page, a_gap, bare, own_axes, own_figure
+
+_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+_CAUSES = {
+    "finite N": ("0.85", ""),
+    "initial strength": ("0.6", "//"),
+    "balance, coupling": ("C0", "\\\\"),
+    "finite rate, mean": ("C3", ""),
+    "finite rate, scatter": ("black", ".."),
+}
+_PANELS = {
+    "finite rate, mean": "online learning against the flow, mean",
+    "finite rate, scatter": "scatter over orders",
+    "unexplained": "against the modified flow, mean",
+}
+
+
+def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tuple[Axes, ...]:
+    """Return axes with gaps against the rate on logarithmic scales, and the powers that were fitted to them.
+
+    Parameters
+    ----------
+    orders : mapping of str to GapOrder
+        From `pylinear.gap_order`, by the name of what was varied beside the rate.
+    figure : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    tuple of Axes
+        One for each cause that is known: the largest gap over modes and time relative to s against rate x s1; the
+        fitted power of the rate and its standard error in the legend.
+
+    Examples
+    --------
+    >>> import pylinear as pl
+    >>> from matplotlib.figure import Figure
+    >>> w = pl.Gaussian(0.1).draw(pl.toy(), hidden=8, rng=0)
+    >>> runs = [pl.train(pl.toy(), hidden=8, rate=r, epochs=8 / r, init=w, order="cyclic") for r in (0.01, 0.02, 0.04)]
+    >>> mean, unexplained = gap_orders({"cyclic": pl.gap_order(runs)}, Figure())
+    >>> mean.get_xlabel()
+    'rate x $s_1$'
+    """
+    if not isinstance(orders, Mapping) or not orders or not all(isinstance(x, GapOrder) for x in orders.values()):
+        raise TypeError(f"orders must be a mapping of names to pylinear.GapOrder; got {_check.show(orders)}")
+    causes = [name for name in _PANELS if any(name in found.gaps for found in orders.values())]
+    axes = own_figure(figure, (4.2 * len(causes), 4.2)).subplots(1, len(causes), squeeze=False, sharex=True)[0]
+    for ax, cause in zip(axes, causes, strict=True):
+        for number, (name, found) in enumerate(orders.items()):
+            if cause not in found.gaps:
+                continue
+            power, error = found.orders[cause]
+            x, y = found.rates * found.s1, found.gaps[cause]
+            line = np.exp(np.log(y).mean()) * (x / np.exp(np.log(x).mean())) ** power
+            mark, color = _MARKS[number % len(_MARKS)], f"C{number % 10}"
+            label = f"{name}: {power:.2f} $\\pm$ {error:.2f}"
+            ax.loglog(x, y, mark, color=color, mfc="none", label=label)
+            ax.loglog(x, line, color=color, lw=1)
+        ax.set_title(_PANELS[cause], loc="left", fontsize="medium")
+        ax.set_xlabel("rate x $s_1$")
+        ax.legend(frameon=False, title="power of the rate", alignment="left", fontsize="small")
+        bare(ax)
+    axes[0].set_ylabel("largest gap / $s$")
+    return tuple(axes)
+
+
+def prediction(gap: Gap, figure: Page | None = None) -> tuple[Axes, Axes]:
+    """Return axes with how far online learning is from the flow, measured and predicted, and with what is left over.
+
+    Parameters
+    ----------
+    gap : Gap
+        From `pylinear.gap`, of a run that the modified flow predicts.
+    figure : Figure or SubFigure, optional
+        Where to draw.
+
+    Returns
+    -------
+    to_flow, left : Axes
+        Against epochs, relative to s: measured less averaged flow, with what the modified flow predicts of it in the
+        mean over runs; and measured less modified flow. Thin lines are runs.
+
+    Raises
+    ------
+    ValueError
+        If there is no modified flow for the order of the run.
+
+    Examples
+    --------
+    >>> import pylinear as pl
+    >>> from matplotlib.figure import Figure
+    >>> run = pl.train(pl.toy(), hidden=16, rate=0.02, epochs=600, init=pl.Gaussian(1e-3), runs=3, rng=0)
+    >>> to_flow, left = prediction(pl.gap(run), Figure())
+    >>> left.get_xlabel()
+    'time (epochs)'
+    """
+    gap = a_gap(gap)
+    if gap.predicted is None:
+        raise ValueError("gap must be of a run that the modified flow predicts; this one has no such curve")
+    above, below = own_figure(figure, (7.5, 5.5)).subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
+    epochs, runs = gap.run.epochs, len(gap.run.status)
+    for mode, s in enumerate(gap.s):
+        color = f"C{mode % 10}"
+        for k in range(runs):
+            label = f"mode {mode + 1}, $s$ = {s:.3g}" if k == 0 else None
+            above.plot(epochs, (gap.measured - gap.flow)[k, :, mode] / s, color=color, lw=0.6, alpha=0.7, label=label)
+            below.plot(epochs, (gap.measured - gap.predicted)[k, :, mode] / s, color=color, lw=0.6)
+        foretold = np.nanmean((gap.predicted - gap.flow)[:, :, mode], axis=0) / s
+        label = "modified flow, mean over runs" if mode == gap.s.size - 1 else None
+        above.plot(epochs, foretold, color="black", lw=1.2, ls=(0, (4, 3)), label=label)
+    above.set_ylabel("online learning - flow (7)-(8),\nin units of $s$")
+    below.set_ylabel("online learning -\nmodified flow")
+    below.set_xlabel("time (epochs)")
+    below.set_xlim(epochs[0], epochs[-1])
+    legend = above.legend(frameon=False, fontsize="small")
+    for line in legend.get_lines():
+        line.set_linewidth(1.5)
+    for ax in (above, below):
+        ax.axhline(0, color="0.8", lw=0.8, zorder=0)
+        bare(ax)
+    return above, below
+
+
+def budget(gap: Gap, ax: Axes | None = None) -> Axes:
+    """Return axes with the causes of the gap stacked upon one another, a bar a mode.
+
+    Parameters
+    ----------
+    gap : Gap
+        From `pylinear.gap`.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        Each part is the largest difference that its cause makes at any time, relative to s; see `Gap.by_cause`. They
+        come at different times and with different signs, so that a bar bounds the gap from above. Diamonds are the gap
+        to the theory that assumes most, crosses what is left after the modified flow.
+
+    Examples
+    --------
+    >>> import pylinear as pl
+    >>> from matplotlib.figure import Figure
+    >>> run = pl.train(pl.toy(), hidden=16, rate=0.02, epochs=600, init=pl.Gaussian(1e-3), runs=3, rng=0)
+    >>> budget(pl.gap(run), Figure().subplots()).get_xlabel()
+    'mode'
+    """
+    gap, ax = a_gap(gap), own_axes(ax, (5.5, 4.2))
+    causes, modes = gap.by_cause(), np.arange(1, gap.s.size + 1)
+    floor = np.zeros(gap.s.size)
+    for name, (color, hatch) in _CAUSES.items():
+        if name in causes and not np.isnan(causes[name]).any():
+            height = causes[name]
+            ax.bar(modes, height, 0.6, floor, color=color, hatch=hatch, edgecolor="black", lw=0.6, label=name)
+            floor = floor + height
+    first, largest = next(iter(gap.against().items()))
+    ax.plot(modes, largest, "D", color="white", mec="black", ms=6, label=f"gap to {first}")
+    if "unexplained" in causes:
+        ax.plot(modes, causes["unexplained"], "x", color="white", ms=8, mew=3.5)
+        ax.plot(modes, causes["unexplained"], "x", color="black", ms=7, mew=1.5, label="unexplained")
+    ax.set_xticks(modes)
+    ax.set_xlabel("mode")
+    ax.set_ylabel("largest difference / $s$")
+    handles, labels = ax.get_legend_handles_labels()
+    ax.legend(handles[::-1], labels[::-1], frameon=False, fontsize="small")
+    bare(ax)
+    return ax
