@@ -35,12 +35,13 @@ def measure(options: argparse.Namespace) -> Gap:
     if not s[0] > 0:
         raise ValueError("the table must have a mode to learn; all association strengths are 0")
     rate = 0.05 / float(s[0]) if options.rate is None else _check.real("rate", options.rate, 0.0, above=True)
+    hidden = _check.integer("hidden", options.hidden)
     scale = _check.real("scale", options.scale, 0.0, above=True)
-    epochs = _long_enough(s, options.hidden * scale**2 / 2, rate) if options.epochs is None else options.epochs
+    epochs = _long_enough(s, hidden * scale**2 / 2, rate) if options.epochs is None else options.epochs
     batch = options.order == "batch"
     run = train(
         data,
-        hidden=options.hidden,
+        hidden=hidden,
         rate=rate,
         epochs=epochs,
         init=Gaussian(scale),

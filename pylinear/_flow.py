@@ -158,7 +158,7 @@ def integrate_flow(
 
 
 # The longest step of an ensemble, in units of the time that the fastest mode takes to grow e-fold, twice over.
-_STEP = 0.05
+_STEP = 0.1
 
 
 def ensemble(

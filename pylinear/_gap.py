@@ -286,4 +286,5 @@ def gap(run: Run, *, tree: Tree | None = None) -> Gap:
     elif tree.n_items != run.data.n_items or not run.data.one_hot:
         raise ValueError(f"tree must have the {run.data.n_items} items of the run, with one-hot inputs; got {tree!r}")
     theories = Theories(run, tree)
+    theories.warn()
     return Gap(run, theories.s, theories.used, theories.curves(), theories.paper_strength, theories.scatter())

@@ -69,14 +69,33 @@ class Theories:
         if not self.used.any():
             raise ValueError("run must be on data with a mode to learn; all association strengths are 0")
         self._run, self._tree = run, tree
-        self._kappa = _input_square(run)
+        self._squares = np.ones(1) if run.data.one_hot else _input_squares(run.data.input_span[1])
+        self._kappa = float(self._squares.mean())
         self._order = "batch" if run.update == "batch" else run.order
         self._replaced = isinstance(self._order, str) and self._order == "with_replacement"
         self._pace = pacing(self._order, run.data.n_items)
-        _warn_of_uneven_order(self._pace)
         self._reducer = for_theory(run.networks.reducer)
         self.s: Floats = modes.s[self.used] / self._kappa
         self._strengths = run.initial_strengths[:, self.used]
+
+    def warn(self) -> None:
+        """Warn of what the theories assume and the run does not meet."""
+        off = float(np.linalg.norm(self._squares - self._kappa) / np.linalg.norm(self._squares))
+        if off > 1e-12:
+            warnings.warn(
+                f"the inputs are not white (off by {off:.2g} of their correlations), which (10) assumes and the flow "
+                "does not",
+                AssumptionWarning,
+                stacklevel=3,
+            )
+        low, high = self._pace.shares.min(), self._pace.shares.max()
+        if low < high:
+            warnings.warn(
+                f"the order given shows items {low:.3g} to {high:.3g} times an epoch; all theories here but the "
+                "modified flow take them as shown equally often",
+                AssumptionWarning,
+                stacklevel=3,
+            )
 
     @property
     def paper_strength(self) -> float:
@@ -194,29 +213,6 @@ class Theories:
         return problem, w21, layers.w32, run.epochs[:reached]
 
 
-def _warn_of_uneven_order(pace: Pacing) -> None:
-    low, high = pace.shares.min(), pace.shares.max()
-    if low < high:
-        warnings.warn(
-            f"the order given shows items {low:.3g} to {high:.3g} times an epoch; all theories here but the modified "
-            "flow take them as shown equally often",
-            AssumptionWarning,
-            stacklevel=4,
-        )
-
-
-def _input_square(run: Run) -> float:
-    """Return the mean eigenvalue of the inputs' correlations on their span, with a warning unless all are equal."""
-    if run.data.one_hot:
-        return 1.0
-    squares = np.linalg.svd(run.data.input_span[1], compute_uv=False) ** 2
-    kappa = float(squares.mean())
-    off = float(np.linalg.norm(squares - kappa) / np.linalg.norm(squares))
-    if off > 1e-12:
-        warnings.warn(
-            f"the inputs are not white (off by {off:.2g} of their correlations), which (10) assumes and the flow does "
-            "not",
-            AssumptionWarning,
-            stacklevel=4,
-        )
-    return kappa
+def _input_squares(inputs: Floats) -> Floats:
+    """Return the eigenvalues of the inputs' correlations on their span."""
+    return np.asarray(np.linalg.svd(inputs, compute_uv=False) ** 2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pylinear as pl
-from pylinear import _cli, _engine, _figures
+from pylinear import _cli, _engine, _experiment, _figures
 from pylinear._figures import _paper, _write
 
 
@@ -22,7 +22,7 @@ def test_demo_prints_the_table_and_writes_picture_and_data(tmp_path, capsys):
     with (out / "gap.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["mode"] for row in rows] == ["1", "2", "3", "4"]
-    assert f"{float(rows[0]['finite rate']):.4f}" in printed.out
+    assert f"{float(rows[0]['finite rate, mean']):.4f}" in printed.out
     # The setting of the paper: (13) for 10,000 features, and at rate x s1 = 0.05 a finite-rate gap between those
     # of a plain numpy trial at 0.025 (0.043) and at 0.1 (0.17).
     s = [float(row["s"]) for row in rows]
@@ -92,6 +92,98 @@ def test_info(capsys):
     assert pl.info()["version"] in subprocess.check_output(
         [sys.executable, "-P", "-m", "pylinear", "--version"], text=True
     )
+
+
+TABLE = "item,can fly,can swim,has wings\nRobin,1,0,1\nSalmon,0,1,0\nDuck,1,1,1\n"
+
+
+@pytest.mark.core
+def test_gap_of_a_table(tmp_path, capsys):
+    (tmp_path / "animals.csv").write_text(TABLE)
+    assert _cli.main(["gap", str(tmp_path / "animals.csv"), "--runs", "2"]) == 0
+    printed = capsys.readouterr()
+    data = pl.read_table(tmp_path / "animals.csv")
+    rate = 0.05 / data.modes.s[0]
+    assert printed.err == ""
+    assert f"over time and 2 runs, relative to s (rate x s1 = {rate * data.modes.s[0]:.3g}" in printed.out
+    assert "\n map " in printed.out
+    # Long enough that all of it is learned: the last record is far below the first.
+    last = measured(["gap", str(tmp_path / "animals.csv"), "--runs", "2"]).run
+    assert np.all(last.loss[:, -1] < 1e-3 * last.loss[:, 0])
+
+
+def measured(arguments):
+    return _experiment.measure(_cli._parser().parse_args(arguments))
+
+
+@pytest.mark.core
+def test_every_option_of_gap_counts():
+    base = ["gap", "--tree", "2,2", "--features", "50", "--runs", "2", "--epochs", "20"]
+    run = measured(base).run
+    assert (run.hidden_units, run.init.scale, run.epochs[-1], run.rng, run.order) == (16, 1e-3, 20, 0, "reshuffled")
+    assert run.data.tree.branching == (2, 2)
+    for option, value, attribute in (
+        ("--hidden", "5", lambda run: run.hidden_units == 5),
+        ("--scale", "0.01", lambda run: run.init.scale == 0.01),
+        ("--rate", "0.003", lambda run: run.rate == 0.003),
+        ("--epochs", "30", lambda run: run.epochs[-1] == 30),
+        ("--order", "cyclic", lambda run: run.order == "cyclic"),
+        ("--order", "with_replacement", lambda run: run.order == "with_replacement"),
+        ("--order", "batch", lambda run: run.update == "batch"),
+        ("--runs", "3", lambda run: len(run.status) == 3),
+        ("--rng", "7", lambda run: run.rng == 7 and run.data.rng == 7),
+        ("--flip", "0.3", lambda run: run.data.tree.flip == (0.3, 0.3)),
+        ("--features", "60", lambda run: run.data.n_features == 60),
+        ("--tree", "3", lambda run: run.data.n_items == 3),
+    ):
+        assert not attribute(run)
+        assert attribute(measured([*base, option, value]).run), option
+
+
+@pytest.mark.core
+def test_gap_writes_its_tables_and_pictures_and_shows_the_moves(tmp_path, capsys):
+    arguments = ["gap", "--tree", "2,2", "--features", "100", "--runs", "2", "--out", str(tmp_path), "--moves"]
+    assert _cli.main(arguments) == 0
+    names = {f"{name}.{suffix}" for name in ("curves", "prediction", "gap") for suffix in ("csv", "png", "svg")}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    printed = capsys.readouterr()
+    assert all(name in printed.err for name in names)
+    table = printed.out[printed.out.index("What each simplification") :].splitlines()
+    assert table[1].split("  ")[-1] == "all four"
+    assert float(table[2].split()[3]) < 1e-6  # a change of coordinates
+    with (tmp_path / "gap.csv").open() as file:
+        first = next(csv.DictReader(file))
+    assert f"{float(first['unexplained']):.4f}" in printed.out
+    with (tmp_path / "curves.csv").open() as file:
+        assert float(next(csv.DictReader(file))["modified_flow"]) == pytest.approx(0.0, abs=1e-4)
+    assert (
+        _cli.main(["gap", "--tree", "2", "--features", "9", "--order", "with_replacement", "--out", str(tmp_path)]) == 0
+    )
+    with (tmp_path / "curves.csv").open() as file:
+        assert next(csv.DictReader(file))["modified_flow"] == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "give either a table or --tree"),
+        (["some.csv", "--tree", "2,2"], "give either a table or --tree"),
+        (["--tree", "2,x"], "--tree must be whole numbers with commas between them; got '2,x'"),
+        (["--tree", "2,2", "--flip", "0.7"], "flip must be between 0 and 0.5"),
+        (["--tree", "2", "--rate", "0"], "rate must be a finite number above 0"),
+        (["--tree", "2", "--scale", "-1"], "scale must be a finite number above 0"),
+        (["--tree", "2", "--features", "9", "--hidden", "0"], "hidden must be a whole number from 1"),
+        (["--tree", "2", "--features", "9", "--runs", "0"], "runs must be a whole number from 1"),
+        (["--tree", "2", "--features", "9", "--epochs", "-1"], "epochs must be"),
+        (["no-such-file.csv"], "no-such-file.csv"),
+    ],
+)
+@pytest.mark.core
+def test_gap_refuses_what_it_cannot_do(arguments, said, capsys):
+    assert _cli.main(["gap", *arguments]) == 1
+    printed = capsys.readouterr()
+    assert said in printed.err
+    assert printed.out == ""
 
 
 def test_unknown_commands_are_refused(capsys):

@@ -327,3 +327,44 @@ def test_data_without_a_mode_has_no_gap():
 def test_only_runs_have_a_gap():
     with pytest.raises(TypeError, match=r"run must be a pylinear.Run"):
         pl.gap(pl.toy())
+
+
+def test_what_each_move_costs_is_what_its_switch_changes():
+    rng = np.random.default_rng(4)
+    data = pl.Dataset(rng.standard_normal((30, 4)), inputs_of("correlated", 4, rng))
+    run = pl.train(data, hidden=6, rate=0.01, epochs=200, init=pl.Gaussian(0.05), runs=2, rng=0, record=11)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pl.AssumptionWarning)
+        gap = pl.gap(run)
+        costs = gap.by_move()
+    switches = {
+        "decorrelated inputs": ["decorrelated"],
+        "SVD coordinates": ["coordinates"],
+        "diagonal": ["diagonal"],
+        "balanced": ["balanced"],
+        "all four": ["decorrelated", "coordinates", "diagonal", "balanced"],
+    }
+    assert list(costs) == list(switches)
+    for name, on in switches.items():
+        options = dict.fromkeys(on, True)
+        strengths = np.array(
+            [
+                theory.simplified_flow(run.epochs, *run.initial_weights(k), data, 1 / run.rate, **options)
+                for k in range(2)
+            ]
+        )
+        expected = (np.abs(strengths[..., gap.used] - gap.flow) / gap.s).max(axis=(0, 1))
+        np.testing.assert_allclose(costs[name], expected, atol=1e-7)
+    assert costs["SVD coordinates"].max() < 1e-6
+    assert costs["decorrelated inputs"].max() > 0.1
+    lines = gap.moves_table().splitlines()
+    assert float(lines[2].split()[-1]) == pytest.approx(costs["all four"][0], abs=5.1e-5)
+
+
+def test_the_four_moves_lead_to_formula_10(data):
+    gap = gap_at(data, 0.05, init=pl.Balanced(1e-4), runs=1)
+    costs = gap.by_move()
+    assert max(x.max() for x in costs.values()) < 1e-6
+    wide = gap_at(data, 0.05, init=pl.Gaussian(1e-4), hidden=512, runs=1).by_move()
+    narrow = gap_at(data, 0.05, init=pl.Gaussian(1e-4), hidden=8, runs=1).by_move()
+    assert wide["all four"].max() < narrow["all four"].max() / 3

@@ -193,9 +193,12 @@ def test_singular_values_by_level():
     np.testing.assert_array_equal(dots.get_ydata(), SAMPLES.ravel())
     np.testing.assert_array_equal(np.floor(dots.get_xdata())[:8], [0, 1, 2, 2, 3, 3, 3, 3])
     (bars,) = ax.containers
-    np.testing.assert_allclose(bars[0].get_ydata()[2], SAMPLES[:, 2:4].mean())
+    expected = TREE.singular_value_statistics(200)
+    np.testing.assert_allclose(bars[0].get_ydata(), expected.mean)
     ends = bars[2][0].get_segments()[2][:, 1]
-    np.testing.assert_allclose(np.ptp(ends), 2 * SAMPLES[:, 2:4].std(ddof=1))
+    np.testing.assert_allclose(np.ptp(ends), 2 * np.hypot(expected.sd[2], expected.spread[2]))
+    few = plots.singular_values(pl.Tree((2,) * 4, 0.1), 3, np.ones((2, 16)), Figure().subplots())
+    assert not few.containers
 
 
 @pytest.mark.parametrize("s", [1.0, 4.0, -0.25])
@@ -330,26 +333,29 @@ def test_deep_against_shallow(length):
 
 
 EVERY = {
-    "learning_curves": lambda gap, run: plots.learning_curves(gap),
-    "decomposition": lambda gap, run: plots.decomposition(pl.toy())[0],
-    "object_analyzers": lambda gap, run: plots.object_analyzers(TREE),
-    "covariance": lambda gap, run: plots.covariance(TREE),
-    "diffusion": lambda gap, run: plots.diffusion(TREE, FEATURE),
-    "singular_values": lambda gap, run: plots.singular_values(TREE, 200, SAMPLES),
-    "phase_portrait": lambda gap, run: plots.phase_portrait(),
-    "hidden_trajectories": lambda gap, run: plots.hidden_trajectories(run),
-    "stepwise": lambda gap, run: plots.stepwise(gap)[0],
-    "deep_against_shallow": lambda gap, run: plots.deep_against_shallow(gap)[0],
+    "learning_curves": lambda gap, run, orders: plots.learning_curves(gap),
+    "decomposition": lambda gap, run, orders: plots.decomposition(pl.toy())[0],
+    "object_analyzers": lambda gap, run, orders: plots.object_analyzers(TREE),
+    "covariance": lambda gap, run, orders: plots.covariance(TREE),
+    "diffusion": lambda gap, run, orders: plots.diffusion(TREE, FEATURE),
+    "singular_values": lambda gap, run, orders: plots.singular_values(TREE, 200, SAMPLES),
+    "phase_portrait": lambda gap, run, orders: plots.phase_portrait(),
+    "hidden_trajectories": lambda gap, run, orders: plots.hidden_trajectories(run),
+    "stepwise": lambda gap, run, orders: plots.stepwise(gap)[0],
+    "budget": lambda gap, run, orders: plots.budget(gap),
+    "gap_orders": lambda gap, run, orders: plots.gap_orders({"cyclic": orders})[0],
+    "prediction": lambda gap, run, orders: plots.prediction(gap)[0],
+    "deep_against_shallow": lambda gap, run, orders: plots.deep_against_shallow(gap)[0],
 }
 
 
 @pytest.mark.core
-def test_without_axes_every_function_makes_its_own_and_touches_no_global_style(gap, balanced):
+def test_without_axes_every_function_makes_its_own_and_touches_no_global_style(gap, balanced, orders):
     assert sorted(EVERY) == sorted(plots.__all__)
     plt.close("all")
     before = dict(mpl.rcParams)
     for number, draw in enumerate(EVERY.values(), start=1):
-        ax = draw(gap, balanced)
+        ax = draw(gap, balanced, orders)
         assert len(plt.get_fignums()) == number
         assert ax.get_figure() is plt.gcf()
     assert dict(mpl.rcParams) == before
@@ -367,10 +373,83 @@ def test_in_axes_that_are_given_no_figure_is_made(gap):
     assert plt.get_fignums() == []
 
 
+@pytest.fixture(scope="module")
+def orders():
+    weights = pl.Gaussian(0.1).draw(pl.toy(), hidden=8, rng=0)
+    runs = [
+        pl.train(pl.toy(), hidden=8, rate=rate, epochs=8 / rate, init=weights, order="cyclic")
+        for rate in (0.01, 0.02, 0.04)
+    ]
+    return pl.gap_order(runs)
+
+
+@pytest.mark.core
+def test_gap_orders(orders):
+    axes = plots.gap_orders({"one": orders, "other": orders}, Figure())
+    assert [ax.get_title(loc="left") for ax in axes] == [
+        "online learning against the flow, mean",
+        "against the modified flow, mean",
+    ]
+    for ax, cause in zip(axes, ["finite rate, mean", "unexplained"], strict=True):
+        points, line = ax.get_lines()[:2]
+        np.testing.assert_array_equal(points.get_xdata(), orders.rates * orders.s1)
+        np.testing.assert_array_equal(points.get_ydata(), orders.gaps[cause])
+        slope = np.polyfit(np.log(line.get_xdata()), np.log(line.get_ydata()), 1)[0]
+        assert slope == pytest.approx(orders.orders[cause].power)
+        power, error = orders.orders[cause]
+        assert texts(ax.get_legend().get_texts())[0] == f"one: {power:.2f} $\\pm$ {error:.2f}"
+        assert ax.get_xscale() == ax.get_yscale() == "log"
+        assert len(ax.get_xticks()) == 3
+
+
+@pytest.mark.core
+def test_prediction(gap):
+    above, below = plots.prediction(gap, Figure())
+    late = [line.get_ydata() for line in above.get_lines()]
+    left = [line.get_ydata() for line in below.get_lines()]
+    for k, mode in ((0, 0), (2, 3)):
+        expected = (gap.measured - gap.flow)[k, :, mode] / gap.s[mode]
+        assert any(np.array_equal(expected, line) for line in late)
+        expected = (gap.measured - gap.predicted)[k, :, mode] / gap.s[mode]
+        assert any(np.array_equal(expected, line) for line in left)
+    foretold = (gap.predicted - gap.flow)[:, :, 1].mean(axis=0) / gap.s[1]
+    assert any(len(line) == len(foretold) and np.allclose(foretold, line) for line in late)
+    assert texts(above.get_legend().get_texts())[-1] == "modified flow, mean over runs"
+
+
+@pytest.mark.core
+def test_what_cannot_be_predicted_is_not_drawn():
+    run = pl.train(pl.toy(), hidden=4, rate=0.02, epochs=5, order="with_replacement", rng=0)
+    with pytest.raises(ValueError, match="gap must be of a run that the modified flow predicts"):
+        plots.prediction(pl.gap(run))
+
+
+@pytest.mark.core
+def test_budget_stacks_the_causes(gap):
+    ax = plots.budget(gap, Figure().subplots())
+    causes = gap.by_cause()
+    shown = ["finite N", "initial strength", "balance, coupling", "finite rate, mean", "finite rate, scatter"]
+    assert [bars.get_label() for bars in ax.containers] == shown
+    for mode in range(4):
+        top = 0.0
+        for bars, name in zip(ax.containers, shown, strict=True):
+            assert bars[mode].get_y() == pytest.approx(top)
+            assert bars[mode].get_height() == pytest.approx(causes[name][mode])
+            top += causes[name][mode]
+    np.testing.assert_array_equal(labelled(ax, "gap to (10), s of (13)").get_ydata(), gap.against()["(10), s of (13)"])
+    np.testing.assert_array_equal(labelled(ax, "unexplained").get_ydata(), causes["unexplained"])
+    one = pl.gap(pl.train(pl.toy(), hidden=4, rate=0.02, epochs=5, order="with_replacement", rng=0))
+    labels = [bars.get_label() for bars in plots.budget(one, Figure().subplots()).containers]
+    assert labels == ["initial strength", "balance, coupling", "finite rate, mean"]  # no scatter of a single run
+
+
 # (call, the argument that must be named, bad values)
 REFUSED = [
     (plots.learning_curves, "gap", [None, 3, "gap"]),
     (plots.stepwise, "gap", [None, 3]),
+    (plots.prediction, "gap", [None, 3]),
+    (plots.budget, "gap", [None, 3]),
+    (plots.gap_orders, "orders", [None, 3, {}, {"cyclic": 3}]),
     (plots.deep_against_shallow, "gap", [None, 3]),
     (plots.hidden_trajectories, "run", [None, 3]),
     (plots.decomposition, "data", [None, np.eye(3), pl.Dataset([[0.0]]), pl.Dataset.from_gram(np.eye(4), 4)]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ def _orders_table(orders: Orders) -> Table:
     return Table(("order", "rate_times_s1", "cause", "gap", "power", "error_of_power"), rows)
 
 
+@cache
 def figure3_gap(step: float, hidden: int) -> Gap:
     """Return the gap of ten networks on the paper's tree and 10,000 features, at rate x s1 = `step`."""
     data = Tree((2, 2), flip=0.1).sample(10_000, rng=0)

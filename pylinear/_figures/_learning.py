@@ -146,5 +146,5 @@ def depth(gap: Gap, number: int) -> Depth:
         shallow=shallow,
         shallow_theory=theory.shallow_strength(epochs, 1.0, 0.0, 1 / rate),
         deep_ratios=theory.transition_time(gap.s, 1 / rate) / _half_times(gap, number),
-        shallow_ratio=2 / float(np.log(2)),
+        shallow_ratio=float(theory.stage_ratio(1.0, 0.0, layers=1)),
     )

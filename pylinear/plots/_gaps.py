@@ -68,9 +68,13 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
             label = f"{name}: {power:.2f} $\\pm$ {error:.2f}"
             ax.loglog(x, y, mark, color=color, mfc="none", label=label)
             ax.loglog(x, line, color=color, lw=1)
+        # Labels at the rates themselves: powers of ten are too far apart for a sweep, and all else is crowded.
+        steps = np.unique([found.rates * found.s1 for found in orders.values()])
+        ax.set_xticks(steps, [f"{step:.3g}" for step in steps])
+        ax.minorticks_off()
         ax.set_title(_PANELS[cause], loc="left", fontsize="medium")
         ax.set_xlabel("rate x $s_1$")
-        ax.legend(frameon=False, title="power of the rate", alignment="left", fontsize="small")
+        ax.legend(frameon=False, title="power of the rate", alignment="left", fontsize="small", title_fontsize="small")
         bare(ax)
     axes[0].set_ylabel("largest gap / $s$")
     return tuple(axes)

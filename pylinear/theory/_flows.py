@@ -201,7 +201,7 @@ def stochastic_flow(
     .. math:: dW = -\Big(\sum_p g_p + \frac{\lambda}{2P} \sum_{pq} H_q g_p\Big) dt
         + \sqrt{\lambda} \sum_p g_p \Big(dB_p - \frac{1}{P} \sum_q dB_q\Big),
 
-    in time rate x epochs, by a splitting with steps of at most 0.05 / s_1. It costs the same at any rate.
+    in time rate x epochs, by a splitting with steps of at most 0.1 / s_1. It costs the same at any rate.
 
     Examples
     --------
