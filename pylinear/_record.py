@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -144,6 +145,10 @@ def seen(problem: Problem, w21: Floats, w32: Floats) -> tuple[Floats, float, Flo
     return maps.diagonal(), float(np.sum((problem.outputs - shown) ** 2) / 2), maps
 
 
+# Entries of the weights that are held at a time where their products are wanted and not they themselves.
+_AT_ONCE = 2**22
+
+
 class Interrupted(Exception):  # noqa: N818 (nothing is wrong)
     """Raised inside a computation in Python that is to stop."""
 
@@ -167,63 +172,74 @@ class Core:
 
     def train(self, problem: Problem, layers: Layers, key: int) -> Record:
         """Return the record of one network; `key` is that of its order."""
-        grid, times = self._grid, self._grid.presentations.size
         training_set = self._training_sets.get(problem)
         if training_set is None:
             training_set = self._training_sets.setdefault(problem, _engine.TrainingSet(problem, self._dtype))
         network = training_set.network(layers, **self._rule, key=key)
-        (lower_rows, hidden), (rows, items) = layers.lower.shape, problem.outputs.shape
-        modes = problem.synthesizers.shape[1]
-
-        def unknown(kind: str, *shape: int) -> Any:
-            return np.full((times, *shape), np.nan, self._dtype) if kind in grid.keep else None
-
-        strengths, loss = np.full((times, modes), np.nan), np.full(times, np.nan)
-        kept_hidden = unknown("hidden", items, hidden)
-        lower, w32 = unknown("weights", lower_rows, hidden), unknown("weights", rows, hidden)
-        maps = np.full((times, modes, modes), np.nan) if "map" in grid.keep else None
+        kept = _Kept(self._grid, problem, layers, self._dtype)
+        total, options = self._grid.total, {"threads": self.threads, "stop": self._stop}
         status = "ok"
-        for part in _parts(times, (lower_rows + rows) * hidden if maps is not None else 0):
-            state = {"lower": _part(lower, part), "w32": _part(w32, part)}
-            if maps is not None and lower is None:
-                n = len(range(*part.indices(times)))
-                state = {
-                    "lower": np.full((n, lower_rows, hidden), np.nan, self._dtype),
-                    "w32": np.full((n, rows, hidden), np.nan, self._dtype),
-                }
-            _, status = network.record(
-                grid.presentations[part],
-                threads=self.threads,
-                stop=self._stop,
-                mode_strengths=strengths[part],
-                loss=loss[part],
-                hidden=_part(kept_hidden, part),
-                **state,
-            )
-            if maps is not None:
-                maps[part] = mode_maps(problem, Layers(**state))
+        for part in kept.parts:
+            with kept.arrays(part) as arrays:
+                _, status = network.record(self._grid.presentations[part], **arrays, **options)
             if status != "ok":
                 break
-        if status == "ok" and network.position < grid.total:
-            _, status = network.record(np.array([grid.total]), threads=self.threads, stop=self._stop)
-        over_time = None if lower is None or w32 is None else Layers(lower, w32)
-        last = Layers(network.lower(), network.w32())
-        initial = _initial_strengths(problem, layers)
-        return Record(strengths, loss, initial, last, kept_hidden, over_time, maps, status, network.position)
+        if status == "ok" and network.position < total:
+            _, status = network.record(np.array([total]), **options)
+        return Record(
+            kept.mode_strengths,
+            kept.loss,
+            _initial_strengths(problem, layers),
+            Layers(network.lower(), network.w32()),
+            kept.hidden,
+            kept.over_time,
+            kept.maps,
+            status,
+            network.position,
+        )
 
 
-# Entries of the weights that are looked at together where their products are wanted and not they themselves.
-_AT_ONCE = 2**22
+class _Kept:
+    """Arrays for what is recorded of one network, NaN until it is."""
 
+    def __init__(self, grid: Grid, problem: Problem, layers: Layers, dtype: str) -> None:
+        self._problem, self._layers, self._dtype = problem, layers, dtype
+        times, modes, items = grid.presentations.size, problem.synthesizers.shape[1], problem.outputs.shape[1]
+        self.mode_strengths, self.loss = np.full((times, modes), np.nan), np.full(times, np.nan)
+        self.hidden: NDArray[Any] | None = None
+        if "hidden" in grid.keep:
+            self.hidden = np.full((times, items, layers.lower.shape[1]), np.nan, dtype)
+        self.over_time = self._weights(times) if "weights" in grid.keep else None
+        self.maps = np.full((times, modes, modes), np.nan) if "map" in grid.keep else None
 
-def _parts(times: int, size: int) -> Iterator[slice]:
-    """Yield the records that are made together; `size` counts the entries of the weights that one needs for a while."""
-    step = max(1, _AT_ONCE // size) if size else times
-    return (slice(first, min(first + step, times)) for first in range(0, times, step))
+    def _weights(self, times: int) -> Layers:
+        return Layers(*(np.full((times, *w.shape), np.nan, self._dtype) for w in self._layers))
 
+    @property
+    def parts(self) -> Iterator[slice]:
+        """The records that are made together: few enough that weights which are not kept can be held for them."""
+        times = self.loss.size
+        size = sum(w.size for w in self._layers) if self.maps is not None and self.over_time is None else 1
+        step = max(1, _AT_ONCE // size)
+        return (slice(first, min(first + step, times)) for first in range(0, times, step))
 
-def _part(array: Any, part: slice) -> Any:
-    return None if array is None else array[part]
+    @contextmanager
+    def arrays(self, part: slice) -> Iterator[dict[str, Any]]:
+        """Yield what the core fills in for a part of the records, and compute from it what the core does not."""
+        weights = None
+        if self.over_time is not None:
+            weights = Layers(self.over_time.lower[part], self.over_time.w32[part])
+        elif self.maps is not None:
+            weights = self._weights(part.stop - part.start)
+        yield {
+            "mode_strengths": self.mode_strengths[part],
+            "loss": self.loss[part],
+            "hidden": None if self.hidden is None else self.hidden[part],
+            "lower": None if weights is None else weights.lower,
+            "w32": None if weights is None else weights.w32,
+        }
+        if self.maps is not None and weights is not None:
+            self.maps[part] = mode_maps(self._problem, weights)
 
 
 def mode_maps(problem: Problem, layers: Layers) -> Floats:
