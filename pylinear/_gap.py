@@ -198,7 +198,8 @@ class Gap:
         n = len(run.status)
         lines = [
             f"Largest gap over time and {n} run{'s' * (n > 1)}, relative to s "
-            f"(rate x s1 = {run.rate * self.s[0]:.3g}, paper's a0 = {self.paper_strength:.3g})",
+            f"(rate x s1 = {run.rate * self.s[0]:.3g}, paper's a0 = {self.paper_strength:.3g});",
+            "of the loss relative to its first record" + (", of the map to |s|." if run.maps is not None else "."),
             "",
             "Online learning against",
             *_table(list(against), rows),

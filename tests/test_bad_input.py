@@ -45,6 +45,14 @@ def simplified(**changes):
     return theory.simplified_flow(**{"t": [1.0], "w21": W21, "w32": W32, "data": DATA, **changes})
 
 
+def modified(**changes):
+    return theory.modified_flow(**{"t": [1.0], "w21": W21, "w32": W32, "data": DATA, "rate": 0.01, **changes})
+
+
+def stochastic(**changes):
+    return theory.stochastic_flow(**{"t": [1.0], "w21": W21, "w32": W32, "data": DATA, "rate": 0.01, **changes})
+
+
 def advance(**changes):
     return simulation().advance(**changes)
 
@@ -200,6 +208,31 @@ SCALARS = [
     (lambda x: theory.flow([1.0], W21, W32, DATA, rtol=x), "rtol", [*NOT_REALS, 0.0, 1.0]),
     *(
         (call, name, values)
+        for f in (modified, stochastic)
+        for call, name, values in (
+            (lambda x, f=f: f(t=x), "t", [*NOT_TIMES, [2.0, 1.0]]),
+            (lambda x, f=f: f(w21=x), "w21", ["x", None, W21[0], W21[:, :2], W21 * np.nan]),
+            (lambda x, f=f: f(w32=x), "w32", ["x", None, W32[0], W32[:, :1], W32 * np.nan]),
+            (lambda x, f=f: f(data=x), "data", ["x", None, 3, np.ones((3, 4))]),
+            (lambda x, f=f: f(data=x), "outputs", [pl.Dataset.from_gram(np.ones((4, 4)), 3)]),
+            (lambda x, f=f: f(rate=x), "rate", [*NOT_REALS, 0.0, -1.0]),
+        )
+    ),
+    (lambda x: modified(rtol=x), "rtol", [*NOT_REALS, 0.0, 1.0]),
+    (
+        lambda x: modified(order=x),
+        "order",
+        ["with_replacement", "random", None, 3, [], [4], [-1], [0.5], [[0]], [True]],
+    ),
+    (lambda x: stochastic(members=x), "members", [*NOT_INTEGERS, 0, -1, *HUGE]),
+    (lambda x: stochastic(rng=x), "rng", [-1, 1.5, "0", [1, 2], True]),
+    (lambda x: theory.batch_delay(x, 1.0, 0.1), "a", ["x", None, 0.0, -1.0, 0.05, 1.0, float("nan"), [[1], [1, 2]]]),
+    (lambda x: theory.batch_delay(0.5, x, 0.1), "s|a", ["x", None, 0.0, -1.0, 0.5, float("inf")]),
+    (lambda x: theory.batch_delay(0.5, 1.0, x), "a0|a", ["x", None, 0.0, -1.0, 0.6, 2.0]),
+    (pl.gap, "run", [None, 3, DATA, "run"]),
+    (pl.gap_order, "runs", [None, 3, "runs", DATA, [], [3]]),
+    *(
+        (call, name, values)
         for f in (theory.exact_flow, theory.exact_flow_gram)
         for call, name, values in (
             (lambda x, f=f: f(x, W21, BALANCED, SIGMA), "t", NOT_TIMES),
@@ -241,7 +274,9 @@ CORE_SCALARS = [
         "record",
         ["all", None, 0, -1, 2.0, True, [], [-1.0], [3.0], [2.0, 1.0], [[1.0]], [1j], 2**40, [[1], [1, 2]]],
     ),
-    (lambda x: train(keep=x), "keep", ["hidden", None, 3, ["everything"], [3]]),
+    (lambda x: pl.gap(train(), tree=x), "tree", [3, "2,2", (2, 2), pl.Tree((3,), 0.1)]),
+    (lambda x: pl.gap(train(keep=["map"])).moments(x), "theory", [None, 3, "flow"]),
+    (lambda x: train(keep=x), "keep", ["hidden", "map", None, 3, ["everything"], [3]]),
     (lambda x: train(dtype=x), "dtype", ["float16", None, np.float64, 3]),
     (lambda x: train(threads=x), "threads", [0, -1, 2.0, "2", True, 10**6]),
     (lambda x: train(reduce=x), "reduce", ["none", None, 3, True, 0, ["exact"]]),

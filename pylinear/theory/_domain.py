@@ -33,14 +33,15 @@ def time_of(t: ArrayLike) -> Floats:
 
 
 def times_of(t: ArrayLike) -> Floats:
-    """Return a sequence of times, of any length and in any order."""
-    times = time_of(t)
+    """Return a sequence of times of a flow, of any length and in any order."""
+    times = in_domain("t", t, 0.0, above=False, domain="at least 0")
     if times.ndim != 1:
         raise ValueError(f"t must be a sequence of times; got shape {times.shape}")
     return times
 
 
 def switch(name: str, value: object) -> bool:
+    """Return a switch, which is on or off."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False; got {_check.show(value)}")
     return bool(value)

@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from pylinear import _check, _memory
 from pylinear._check import Floats
+from pylinear._dataset import Dataset
 from pylinear._flow import averaged, ensemble, integrate, modified, pacing
 from pylinear._random import RNG, as_generator
-from pylinear.theory._domain import in_domain
+from pylinear.theory._domain import times_of
 
 if TYPE_CHECKING:
-    from pylinear._dataset import Dataset
     from pylinear._flow import Velocity
 
 Order = Literal["batch", "cyclic", "reshuffled"] | ArrayLike
@@ -141,8 +141,7 @@ def modified_flow(
     >>> bool(abs(strength - run.mode_strengths[0, 0, 0]) < 5e-3)
     True
     """
-    rate = _check.real("rate", rate, 0.0, above=True)
-    start = _start(t, w21, w32, data, rtol)
+    rate, start = _check.real("rate", rate, 0.0, above=True), _start(t, w21, w32, data, rtol)
     chosen: str | NDArray[np.int64]
     if isinstance(order, str):
         if order == "with_replacement":
@@ -246,10 +245,10 @@ class _Start(NamedTuple):
 
 def _start(t: ArrayLike, w21: ArrayLike, w32: ArrayLike, data: Dataset, rtol: float, members: int = 1) -> _Start:
     """Return the checked arguments of a flow."""
-    times = in_domain("t", t, 0.0, above=False, domain="at least 0")
-    if times.ndim != 1 or np.any(np.diff(times) < 0):
+    times = times_of(t)
+    if np.any(np.diff(times) < 0):
         raise ValueError("t must be a sequence of times that do not decrease")
-    if not hasattr(data, "sigma_yx"):
+    if not isinstance(data, Dataset):
         raise TypeError(f"data must be a pylinear.Dataset; got {_check.show(data)}")
     rtol = _check.real("rtol", rtol, 1e-13, 1e-2)
     w21 = _check.array("w21", w21, (None, data.n_inputs))
