@@ -3,19 +3,22 @@
 from pylinear import theory
 from pylinear._dataset import Dataset, Modes, read_table, toy
 from pylinear._engine import EngineMissingError
-from pylinear._gap import AssumptionWarning, Gap, gap
-from pylinear._gap_order import GapOrder, gap_order
+from pylinear._gap import Gap, gap
+from pylinear._gap_order import GapOrder, Power, gap_order
 from pylinear._info import info
 from pylinear._initial import Balanced, Decoupled, Gaussian, Weights
 from pylinear._reduction import Reduction
 from pylinear._run import Run, TrainingInterrupted
 from pylinear._simulation import Simulation
+from pylinear._theories import AssumptionWarning, Curves
 from pylinear._train import train
 from pylinear._tree import Tree
+from pylinear._tree_statistics import SingularValueStatistics
 
 __all__ = [
     "AssumptionWarning",
     "Balanced",
+    "Curves",
     "Dataset",
     "Decoupled",
     "EngineMissingError",
@@ -23,9 +26,11 @@ __all__ = [
     "GapOrder",
     "Gaussian",
     "Modes",
+    "Power",
     "Reduction",
     "Run",
     "Simulation",
+    "SingularValueStatistics",
     "TrainingInterrupted",
     "Tree",
     "Weights",

@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("pylinear: interrupted", file=sys.stderr)
         return 130
-    except (EngineMissingError, OSError, MemoryError, ValueError) as error:
+    except (EngineMissingError, OSError, MemoryError, RuntimeError, ValueError) as error:
         print(f"pylinear: {error}", file=sys.stderr)
         return 1
 

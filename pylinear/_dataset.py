@@ -57,6 +57,11 @@ class Modes:
     v: Floats
     blocks: tuple[range, ...]
 
+    @property
+    def rank(self) -> int:
+        """Number of modes that have a strength: those that are weaker than 1e-12 of the first are roundoff."""
+        return int(np.count_nonzero(self.s > 1e-12 * self.s[0]))
+
 
 class Dataset:
     """Items with their inputs and the outputs to be learned for each.

@@ -49,7 +49,7 @@ def measure(options: argparse.Namespace) -> Gap:
         order="reshuffled" if batch else options.order,
         runs=options.runs,
         rng=options.rng,
-        keep=["map"],
+        keep=["maps"],
     )
     return gap(run)
 

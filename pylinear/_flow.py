@@ -113,7 +113,7 @@ def integrate(
     velocity : callable
         Of the two layers.
     t : (T,)
-        Times, at least 0 and not decreasing, in the units of the velocity.
+        Times, at least 0, in any order, in the units of the velocity.
     w21, w32 : (N2, N1) and (N3, N2)
         Weights at time 0.
     rtol : float
@@ -129,12 +129,12 @@ def integrate(
         return np.concatenate([lower.ravel(), upper.ravel()])
 
     start = np.concatenate([w21.ravel(), w32.ravel()])
-    if not t.size or t[-1] == 0:
+    once, index = np.unique(t, return_inverse=True)
+    if not once.size or once[-1] == 0:
         states = np.tile(start, (t.size, 1))
     else:
         # Small weights matter as long as they are small: the absolute tolerance is set by the weights at the start.
         atol = rtol * max(float(np.abs(start).max()), np.finfo(float).tiny)
-        once, index = np.unique(t, return_inverse=True)
         # A trial step that is far too long overflows, and is rejected for it.
         with np.errstate(over="ignore", invalid="ignore"):
             solution = solve_ivp(flat, (0.0, once[-1]), start, method="DOP853", t_eval=once, rtol=rtol, atol=atol)
@@ -144,70 +144,53 @@ def integrate(
     return states[:, : w21.size].reshape(-1, *w21.shape), states[:, w21.size :].reshape(-1, *w32.shape)
 
 
-def integrate_flow(
-    t: Floats,
-    w21: Floats,
-    w32: Floats,
-    sigma_yx: Floats,
-    sigma_xx: Floats,
-    rtol: float,
-    poll: Callable[[], None] = lambda: None,
-) -> tuple[Floats, Floats]:
-    """Return the averaged flow from the correlations; `t` in units of tau."""
-    return integrate(averaged(sigma_yx, sigma_xx), t, w21, w32, rtol, poll)
-
-
-# The longest step of an ensemble, in units of the time that the fastest mode takes to grow e-fold, twice over.
+# The longest step of an ensemble, in units of 1 / s_1.
 _STEP = 0.1
 
 
 def ensemble(
-    inputs: Floats,
-    outputs: Floats,
-    rate: float,
-    epochs: Floats,
-    w21: Floats,
-    w32: Floats,
-    members: int,
-    rng: np.random.Generator,
+    inputs: Floats, outputs: Floats, rate: float, epochs: Floats, w21: Floats, w32: Floats, rng: np.random.Generator
 ) -> Iterator[tuple[Floats, Floats]]:
-    """Yield the weights (members, ...) at each time of so many solutions of the stochastic modified equation.
+    """Yield the weights (members, ...) at each time of solutions of the stochastic modified equation.
 
     The items of an epoch drawn with replacement have the velocity of their mean, and a noise of order sqrt(rate)
-    whose P sources push along the gradients of single items and cancel where all items are pushed alike.
+    whose P sources push along the gradients of single items and cancel where all items are pushed alike. A solution
+    that leaves the range of floating point goes on as inf and NaN.
     """
     velocity = modified(inputs, outputs, rate, pacing("with_replacement", inputs.shape[1]))
-    lower, upper = (np.repeat(w[None], members, axis=0) for w in (w21, w32))
-    fastest = float(np.linalg.norm(outputs @ inputs.T, 2))
-
-    def push(length: float) -> None:
-        """Add the noise of a time."""
-        nonlocal lower, upper
-        hidden = lower @ inputs
-        errors = outputs - upper @ hidden
-        strength = rng.normal(scale=np.sqrt(rate * length), size=(members, 1, inputs.shape[1]))
-        strength -= strength.mean(axis=-1, keepdims=True)
-        errors *= strength
-        lower, upper = lower + _transposed(upper) @ errors @ inputs.T, upper + errors @ _transposed(hidden)
-
-    def drift(length: float) -> None:
-        """Follow the velocity for a time, by the classical method of Runge and Kutta."""
-        nonlocal lower, upper
-        slope = velocity(lower, upper)
-        total = slope
-        for share, weight in ((0.5, 2.0), (0.5, 2.0), (1.0, 1.0)):
-            ahead = share * length
-            slope = velocity(lower + ahead * slope[0], upper + ahead * slope[1])
-            total = total[0] + weight * slope[0], total[1] + weight * slope[1]
-        lower, upper = lower + length / 6 * total[0], upper + length / 6 * total[1]
-
+    # Modes grow at the rate 2 s_1; large weights relax at up to the rate of their Hessian, which is 2 s_1 at the end.
+    squares = sum(float(np.max(np.linalg.norm(w, 2, axis=(-2, -1)))) ** 2 for w in (w21, w32))
+    stiffest = squares * float(np.linalg.norm(inputs, 2)) ** 2 / 2
+    fastest = max(float(np.linalg.norm(outputs @ inputs.T, 2)), stiffest)
     now = 0.0
     for time in epochs * rate:
         steps = int(np.ceil((time - now) * fastest / _STEP))
-        for _ in range(steps):
-            length = (time - now) / steps
-            push(length / 2)
-            drift(length)
-            push(length / 2)
+        # A caller must not be left with these settings while it has the weights.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for _ in range(steps):
+                length = (time - now) / steps
+                w21, w32 = _push(inputs, outputs, w21, w32, rate * length / 2, rng)
+                w21, w32 = _drift(velocity, w21, w32, length)
+                w21, w32 = _push(inputs, outputs, w21, w32, rate * length / 2, rng)
         now = time
-        yield lower, upper
+        yield w21, w32
+
+
+def _push(
+    inputs: Floats, outputs: Floats, w21: Floats, w32: Floats, variance: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return the weights after the noise of some time."""
+    hidden = w21 @ inputs
+    strength = rng.normal(scale=np.sqrt(variance), size=(len(w21), 1, inputs.shape[1]))
+    errors = (outputs - w32 @ hidden) * (strength - strength.mean(axis=-1, keepdims=True))
+    return w21 + _transposed(w32) @ errors @ inputs.T, w32 + errors @ _transposed(hidden)
+
+
+def _drift(velocity: Velocity, w21: Floats, w32: Floats, length: float) -> tuple[Floats, Floats]:
+    """Return the weights after a time of the velocity, by the classical method of Runge and Kutta."""
+    slope = velocity(w21, w32)
+    lower, upper = slope
+    for share, weight in ((0.5, 2.0), (0.5, 2.0), (1.0, 1.0)):
+        slope = velocity(w21 + share * length * slope[0], w32 + share * length * slope[1])
+        lower, upper = lower + weight * slope[0], upper + weight * slope[1]
+    return w21 + length / 6 * lower, w32 + length / 6 * upper

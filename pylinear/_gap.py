@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pylinear import _check
 from pylinear._check import Floats
 from pylinear._run import Run
-from pylinear._theories import EFFECTIVE, FLOW, MODIFIED, PAPER, TREE, AssumptionWarning, Curves, Theories
+from pylinear._theories import EFFECTIVE, FLOW, MODIFIED, PAPER, TREE, Curves, Theories
 from pylinear._tree import Tree
 
 if TYPE_CHECKING:
     import xarray
-
-__all__ = ["AssumptionWarning", "Gap", "gap"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gap:
     """Online learning held against a chain of theories, each of which drops one assumption of the one before.
 
-    R runs, T recorded times, M modes: those of `Dataset.modes` with a positive association strength. Where a run
-    stopped early, everything about later times is NaN.
+    R runs, T recorded times, M modes: the first `Modes.rank` of the data's, which have a strength. Where a run stopped
+    early, what was measured is NaN, and so are the flows unless other runs share its weights.
 
     Attributes
     ----------
@@ -41,28 +39,38 @@ class Gap:
         features; "(10), paper's a0": (10) with one initial strength for all modes and runs; "(10), effective a0": (10)
         with each mode's own, see `theory.initial_strength`; "flow (7)-(8)": the averaged flow from the run's own
         initial weights; "modified flow": the same with what the rate adds to first order, see `theory.modified_flow`,
-        but for order "with_replacement", where `scatter` stands in its place.
+        but for order
+        "with_replacement", where `scatter` stands in its place.
     paper_strength : float
         The initial strength behind "(10), paper's a0": the expected one, N2 sigma^2 / 2 for Gaussian weights of
         standard deviation sigma; for other weights the mean of the effective ones.
-    used : (K,) bool
-        Which of the data's modes these are.
-    scatter : (T, M) float64 or None
-        For order "with_replacement": the standard deviation over orders that the stochastic modified equation has, see
-        `theory.stochastic_flow`.
+    source : object
+        What `scatter` and `by_move` are computed from.
     """
 
     run: Run
     s: Floats
-    used: NDArray[np.bool_]
     theories: Mapping[str, Curves]
     paper_strength: float
-    scatter: Floats | None
+    source: Theories
+
+    @cached_property
+    def scatter(self) -> Floats | None:
+        """For order "with_replacement": standard deviation over orders of the stochastic modified equation, (T, M).
+
+        Computed upon the first use; see `theory.stochastic_flow`. None for other orders.
+        """
+        return self.source.scatter()
+
+    @property
+    def kappa(self) -> float:
+        """Mean eigenvalue of the inputs' correlations on their span; 1 for one-hot inputs."""
+        return self.source.kappa
 
     @property
     def measured(self) -> Floats:
         """Mode strengths under online learning, (R, T, M)."""
-        return np.asarray(self.run.mode_strengths[..., self.used])
+        return np.asarray(self.run.mode_strengths[..., : self.s.size])
 
     @property
     def paper(self) -> Floats:
@@ -81,7 +89,7 @@ class Gap:
 
     @property
     def predicted(self) -> Floats | None:
-        """Mode strengths under the modified flow, (R, T, M)."""
+        """Mode strengths under the modified flow, (R, T, M); None for a run that has none."""
         return self._of_runs(MODIFIED) if MODIFIED in self.theories else None
 
     def _of_runs(self, theory: str) -> Floats:
@@ -95,14 +103,21 @@ class Gap:
         return {name: self._largest(self.measured - curves.strengths) for name, curves in self.theories.items()}
 
     def by_cause(self) -> dict[str, Floats]:
-        """Return the largest |difference| / s over time between neighbours in the chain, (M,).
+        """Return the largest |difference| / s over time that each cause makes, (M,).
 
-        Over runs, too: "finite N", (10) with the association strengths of (13) and of the sample; "initial strength",
-        (10) with the paper's a0 and with the effective one; "balance, coupling", the latter and the flow, which assumes
-        neither balanced nor decoupled weights. Of the runs together: "finite rate, mean", between the flow and online
-        learning in the mean over runs; "finite rate, scatter", the standard deviation over runs of what online learning
-        differs by from the last theory of the chain, NaN for a single run; and "unexplained", that difference in the
-        mean over runs, or for order "with_replacement" in its place "scatter, predicted".
+        Between neighbours in the chain of theories, over all runs:
+
+        - "finite N": (10) with the association strengths of (13) and of the sample, for data from a tree;
+        - "initial strength": (10) with the paper's a0 and with the effective one;
+        - "balance, coupling": the latter and the flow, which assumes neither balanced nor decoupled weights.
+
+        Of the runs together:
+
+        - "finite rate, mean": the mean over runs of what was measured less the flow;
+        - "finite rate, scatter": the standard deviation over runs of what was measured less the last theory of the
+          chain; NaN for a single run;
+        - "unexplained": the mean over runs of what was measured less the modified flow; or
+        - "scatter, predicted", for order "with_replacement": the largest of `scatter`.
         """
         chain = list(self.theories.items())
         causes = {TREE: "finite N", PAPER: "initial strength", EFFECTIVE: "balance, coupling"}
@@ -111,25 +126,29 @@ class Gap:
             for (name, curves), (_, after) in pairwise(chain)
             if name in causes
         }
-        mean, _ = self.moments(FLOW)
-        rest, sd = self.moments(chain[-1][0])
-        out["finite rate, mean"] = self._largest(mean)
-        out["finite rate, scatter"] = self._largest(sd)
+        out.update(self.by_rate())
         if self.scatter is not None:
             out["scatter, predicted"] = self._largest(self.scatter)
-        elif MODIFIED in self.theories:
+        return out
+
+    def by_rate(self) -> dict[str, Floats]:
+        """Return those of `by_cause` that go to zero with the rate, as they were measured, (M,) each."""
+        mean, _ = self._moments(FLOW)
+        rest, sd = self._moments(MODIFIED if MODIFIED in self.theories else FLOW)
+        out = {"finite rate, mean": self._largest(mean), "finite rate, scatter": self._largest(sd)}
+        if MODIFIED in self.theories:
             out["unexplained"] = self._largest(rest)
         return out
 
-    def moments(self, theory: str) -> tuple[Floats, Floats]:
+    def _moments(self, theory: str) -> tuple[Floats, Floats]:
         """Return mean and standard deviation over runs of measured - theory, (T, M) each.
 
         NaN where nothing is known.
         """
-        difference = self.measured - self.theories[_check.choice("theory", theory, self.theories)].strengths
+        difference = self.measured - self.theories[theory].strengths
         known = ~np.isnan(difference)
         n = known.sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             mean = np.where(known, difference, 0.0).sum(axis=0) / n
             squares = np.where(known, difference - mean, 0.0) ** 2
             return mean, np.where(n > 1, np.sqrt(squares.sum(axis=0) / (n - 1)), np.nan)
@@ -141,14 +160,18 @@ class Gap:
         exact rewriting: what it changes is the integrator's error), "diagonal", "balanced"; and "all four". See
         `theory.simplified_flow`, which has them as switches.
         """
-        moved = Theories(self.run, None).moved()
-        return {name: self._largest(strengths - self.flow) for name, strengths in moved.items()}
+        return {name: self._largest(strengths - self.flow) for name, strengths in self.source.moved().items()}
 
     def moves_table(self) -> str:
         """Return `by_move` as a table that a person reads."""
         costs = self.by_move()
-        rows = [(str(mode + 1), f"{s:.4g}", [x[mode] for x in costs.values()]) for mode, s in enumerate(self.s)]
-        return "\n".join(["What each simplification of the flow costs alone", *_table(list(costs), rows)])
+        return "\n".join(["What each simplification of the flow costs alone", *_table(costs, self._rows(costs))])
+
+    def _rows(self, columns: Mapping[str, Floats]) -> list[tuple[str, str, list[float]]]:
+        """Return one row a mode: its number, association strength and the columns."""
+        return [
+            (str(mode + 1), f"{s:.4g}", [float(x[mode]) for x in columns.values()]) for mode, s in enumerate(self.s)
+        ]
 
     def loss_gaps(self) -> dict[str, Floats]:
         """Return |measured loss - theory's| at all times relative to the first record's loss, (R, T) a theory."""
@@ -161,11 +184,11 @@ class Gap:
     def map_gaps(self) -> dict[str, Floats]:
         """Return |measured map - theory's| at all times relative to |s|, (R, T) a theory.
 
-        Frobenius norms, over all pairs of modes. ValueError unless the run was trained with ``keep=["map"]``.
+        Frobenius norms, over all pairs of modes. ValueError unless the run was trained with ``keep=["maps"]``.
         """
         if self.run.maps is None:
-            raise ValueError("run must be trained with keep=['map'] for the gap between maps")
-        measured = self.run.maps[..., self.used, :][..., self.used]
+            raise ValueError("run must be trained with keep=['maps'] for the gap between maps")
+        measured = self.run.maps[..., : self.s.size, : self.s.size]
         with np.errstate(invalid="ignore", over="ignore"):
             return {
                 name: np.linalg.norm(measured - curves.maps, axis=(-2, -1)) / np.linalg.norm(self.s)
@@ -180,9 +203,10 @@ class Gap:
         return np.asarray(largest)
 
     def to_xarray(self) -> xarray.Dataset:
-        """Return all curves and both tables as one labelled xarray Dataset.
+        """Return the curves of mode strengths, losses and maps, and both tables, as one labelled xarray Dataset.
 
-        Dimensions: source ("online" and the theories), run, time, mode, theory, cause.
+        Dimensions: source ("measured" and the theories), run, time, mode, other_mode, theory, cause. ImportError where
+        xarray is not installed (``pylinear-dynamics[xarray]``).
         """
         from pylinear._labelled import gap_dataset
 
@@ -190,7 +214,7 @@ class Gap:
 
     def __str__(self) -> str:
         run, against = self.run, self.against()
-        rows = [(str(mode + 1), f"{s:.4g}", [x[mode] for x in against.values()]) for mode, s in enumerate(self.s)]
+        rows = self._rows(against)
         rows.append(("loss", "", [_largest_known(x) for x in self.loss_gaps().values()]))
         if run.maps is not None:
             rows.append(("map", "", [_largest_known(x) for x in self.map_gaps().values()]))
@@ -201,14 +225,11 @@ class Gap:
             f"(rate x s1 = {run.rate * self.s[0]:.3g}, paper's a0 = {self.paper_strength:.3g});",
             "of the loss relative to its first record" + (", of the map to |s|." if run.maps is not None else "."),
             "",
-            "Online learning against",
-            *_table(list(against), rows),
+            "Measured against",
+            *_table(against, rows),
             "",
             "By cause",
-            *_table(
-                list(causes),
-                [(str(mode + 1), f"{s:.4g}", [x[mode] for x in causes.values()]) for mode, s in enumerate(self.s)],
-            ),
+            *_table(causes, self._rows(causes)),
         ]
         stopped = n - run.status.count("ok")
         if stopped:
@@ -223,12 +244,13 @@ def _largest_known(values: Floats) -> float:
     return float(np.fmax.reduce(values, axis=None))
 
 
-def _table(names: list[str], rows: list[tuple[str, str, list[Any]]]) -> list[str]:
+def _table(names: Iterable[str], rows: list[tuple[str, str, list[float]]]) -> list[str]:
     """Return the lines of a table: a name, an association strength and the gaps in each row."""
+    names = list(names)
     widths = [max(len(name), 8) for name in names]
     lines = [f"{'mode':>4} {'s':>8}  " + "  ".join(f"{name:>{w}}" for name, w in zip(names, widths, strict=True))]
     for row, s, values in rows:
-        cells = "  ".join(f"{_cell(float(value)):>{w}}" for value, w in zip(values, widths, strict=True))
+        cells = "  ".join(f"{_cell(value):>{w}}" for value, w in zip(values, widths, strict=True))
         lines.append(f"{row:>4} {s:>8}  {cells}")
     return lines
 
@@ -267,6 +289,8 @@ def gap(run: Run, *, tree: Tree | None = None) -> Gap:
     ------
     TypeError, ValueError
         If `run` is not a Run, its data has no mode to learn, or `tree` has other items.
+    RuntimeError
+        If a flow cannot be integrated.
 
     Examples
     --------
@@ -288,4 +312,4 @@ def gap(run: Run, *, tree: Tree | None = None) -> Gap:
         raise ValueError(f"tree must have the {run.data.n_items} items of the run, with one-hot inputs; got {tree!r}")
     theories = Theories(run, tree)
     theories.warn()
-    return Gap(run, theories.s, theories.used, theories.curves(), theories.paper_strength, theories.scatter())
+    return Gap(run, theories.s, theories.curves(), theories.paper_strength, theories)

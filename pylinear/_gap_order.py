@@ -13,10 +13,8 @@ from pylinear._check import Floats
 from pylinear._gap import Gap, gap
 from pylinear._run import Run
 
-_NAMES = ("finite rate, mean", "finite rate, scatter", "unexplained")
 
-
-class Order(NamedTuple):
+class Power(NamedTuple):
     """A power law fitted to a gap.
 
     Attributes
@@ -44,14 +42,14 @@ class GapOrder:
     gaps : dict of str to (n,) float64
         The largest gap over modes and time relative to s, for each of the causes "finite rate, mean", "finite rate,
         scatter" and "unexplained" of `Gap.by_cause` that is known and above 0 at all rates.
-    orders : dict of str to Order
+    powers : dict of str to Power
         The fit to each of these.
     """
 
     rates: Floats
     s1: float
     gaps: dict[str, Floats]
-    orders: dict[str, Order]
+    powers: dict[str, Power]
 
     def __str__(self) -> str:
         widths = [max(len(name), 14) for name in self.gaps]
@@ -62,13 +60,13 @@ class GapOrder:
         for i, rate in enumerate(self.rates):
             cells = "  ".join(f"{x[i]:>{w}.2e}" for x, w in zip(self.gaps.values(), widths, strict=True))
             lines.append(f"{rate * self.s1:>10.4g}  {cells}")
-        fits = (f"{order.power:.2f} +- {order.error:.2f}" for order in self.orders.values())
+        fits = (f"{x.power:.2f} +- {x.error:.2f}" for x in self.powers.values())
         return "\n".join(
             [*lines, f"{'order':>10}  " + "  ".join(f"{x:>{w}}" for x, w in zip(fits, widths, strict=True))]
         )
 
     def __repr__(self) -> str:
-        fits = ", ".join(f"{name}: {x.power:.2f} +- {x.error:.2f}" for name, x in self.orders.items())
+        fits = ", ".join(f"{name}: {x.power:.2f} +- {x.error:.2f}" for name, x in self.powers.items())
         return f"GapOrder({len(self.rates)} rates; {fits})"
 
 
@@ -89,8 +87,8 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     Raises
     ------
     TypeError, ValueError
-        If these are not runs, fewer than three rates differ, the data are not the same, or no gap is known at all
-        rates.
+        If these are not runs, fewer than three rates differ, association strengths, updates or orders are not the same,
+        or no gap is known at all rates.
 
     Notes
     -----
@@ -105,7 +103,7 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     >>> w = pl.Gaussian(0.1).draw(data, hidden=8, rng=0)
     >>> runs = [pl.train(data, hidden=8, rate=r, epochs=10 / r, init=w, order="cyclic") for r in (0.01, 0.02, 0.04)]
     >>> found = pl.gap_order(runs)
-    >>> [round(found.orders[name].power) for name in ("finite rate, mean", "unexplained")]
+    >>> [round(found.powers[name].power) for name in ("finite rate, mean", "unexplained")]
     [1, 2]
     """
     if isinstance(runs, str) or not isinstance(runs, Iterable):
@@ -117,9 +115,11 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
         raise ValueError(f"runs must have at least three different rates; got {len(np.unique(rates))}")
     if any(x.s.shape != known[0].s.shape or np.any(x.s != known[0].s) for x in known):
         raise ValueError("runs must be of the same data; their association strengths differ")
-    causes = [x.by_cause() for x in known]
+    if any(x.run.update != known[0].run.update or not np.array_equal(x.run.order, known[0].run.order) for x in known):
+        raise ValueError("runs must go through the items in the same way; their updates or orders differ")
+    causes = [x.by_rate() for x in known]
     gaps = {}
-    for name in _NAMES:
+    for name in causes[0]:
         largest = np.array([np.max(cause.get(name, np.nan)) for cause in causes])
         if np.all(largest > 0):
             gaps[name] = largest
@@ -136,10 +136,10 @@ def _as_gap(run: object) -> Gap:
     raise TypeError(f"runs must be a sequence of pylinear.Run or Gap; got {_check.show(run)} in it")
 
 
-def _fit(rates: Floats, gaps: Floats) -> Order:
+def _fit(rates: Floats, gaps: Floats) -> Power:
     """Return the slope of ln(gaps) against ln(rates) by least squares."""
     x, y = np.log(rates), np.log(gaps)
     x = x - x.mean()
     power = float(x @ y / (x @ x))
     left = y - y.mean() - power * x
-    return Order(power, float(np.sqrt(left @ left / (x.size - 2) / (x @ x))))
+    return Power(power, float(np.sqrt(left @ left / (x.size - 2) / (x @ x))))

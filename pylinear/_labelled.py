@@ -28,14 +28,20 @@ def gap_dataset(gap: Gap) -> xarray.Dataset:
         "largest_gap": (("theory", "mode"), np.stack(list(against.values()))),
         "gap_by_cause": (("cause", "mode"), np.stack(list(causes.values()))),
     }
+    if run.maps is not None:
+        m = gap.s.size
+        maps = [run.maps[..., :m, :m]]
+        maps += [np.broadcast_to(x.maps, (*shape, m)) for x in theories.values() if x.maps is not None]
+        variables["map"] = (("source", "run", "time", "mode", "other_mode"), np.stack(maps))
     if gap.scatter is not None:
-        variables["expected_scatter"] = (("time", "mode"), gap.scatter)
+        variables["scatter"] = (("time", "mode"), gap.scatter)
     coordinates = {
-        "source": ["online", *theories],
+        "source": ["measured", *theories],
         "theory": list(theories),
         "cause": list(causes),
         "run": np.arange(shape[0]),
         "mode": np.arange(1, shape[2] + 1),
+        "other_mode": np.arange(1, shape[2] + 1),
         "epoch": ("time", run.epochs, {"units": "epochs"}),
         "presentation": ("time", run.presentations),
         "status": ("run", list(run.status)),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pylinear import _engine, theory
 from pylinear._check import Floats
-from pylinear._flow import integrate_flow
+from pylinear._flow import averaged, integrate
 from pylinear._problem import Layers, Problem
 
 
@@ -138,7 +138,7 @@ def mode_strengths(problem: Problem, w21: Floats, w32: Floats) -> Floats:
     return np.asarray(np.sum((problem.synthesizers.T @ w32) * np.swapaxes(hidden, -1, -2), axis=-1))
 
 
-def seen(problem: Problem, w21: Floats, w32: Floats) -> tuple[Floats, float, Floats]:
+def observed(problem: Problem, w21: Floats, w32: Floats) -> tuple[Floats, float, Floats]:
     """Return mode strengths (K,), loss and map (K, K) for the same weights of one network."""
     shown = w32 @ (w21 @ problem.inputs.vectors)
     maps = np.asarray(problem.synthesizers.T @ shown @ problem.inputs.coefficients)
@@ -187,15 +187,15 @@ class Core:
         if status == "ok" and network.position < total:
             _, status = network.record(np.array([total]), **options)
         return Record(
-            kept.mode_strengths,
-            kept.loss,
-            _initial_strengths(problem, layers),
-            Layers(network.lower(), network.w32()),
-            kept.hidden,
-            kept.over_time,
-            kept.maps,
-            status,
-            network.position,
+            mode_strengths=kept.mode_strengths,
+            loss=kept.loss,
+            initial_strengths=_initial_strengths(problem, layers),
+            last=Layers(network.lower(), network.w32()),
+            hidden=kept.hidden,
+            over_time=kept.over_time,
+            maps=kept.maps,
+            status=status,
+            completed=network.position,
         )
 
 
@@ -210,7 +210,7 @@ class _Kept:
         if "hidden" in grid.keep:
             self.hidden = np.full((times, items, layers.lower.shape[1]), np.nan, dtype)
         self.over_time = self._weights(times) if "weights" in grid.keep else None
-        self.maps = np.full((times, modes, modes), np.nan) if "map" in grid.keep else None
+        self.maps = np.full((times, modes, modes), np.nan) if "maps" in grid.keep else None
 
     def _weights(self, times: int) -> Layers:
         return Layers(*(np.full((times, *w.shape), np.nan, self._dtype) for w in self._layers))
@@ -261,25 +261,19 @@ class Flow:
         grid, inputs, outputs = self._grid, problem.inputs, problem.outputs
         lengths = np.ones(inputs.size) if inputs.lengths is None else inputs.lengths
         times = np.append(grid.presentations, grid.total) * (self._rate / outputs.shape[1])
-        w21, w32 = integrate_flow(
-            times,
-            np.ascontiguousarray(inputs.orthonormal(layers.lower).T),
-            layers.w32,
-            outputs @ inputs.vectors.T,
-            inputs.vectors @ inputs.vectors.T,
-            self._rtol,
-            self._poll,
-        )
-        observed = [seen(problem, *weights) for weights in zip(w21[:-1], w32[:-1], strict=True)]
+        w21 = np.ascontiguousarray(inputs.orthonormal(layers.lower).T)
+        velocity = averaged(outputs @ inputs.vectors.T, inputs.vectors @ inputs.vectors.T)
+        w21, w32 = integrate(velocity, times, w21, layers.w32, self._rtol, self._poll)
+        shown = [observed(problem, *weights) for weights in zip(w21[:-1], w32[:-1], strict=True)]
         over_time = Layers(np.ascontiguousarray(np.swapaxes(w21, 1, 2)) * lengths[:, None], w32)
         return Record(
-            np.array([strengths for strengths, _, _ in observed]),
-            np.array([loss for _, loss, _ in observed]),
-            _initial_strengths(problem, layers),
-            Layers(over_time.lower[-1], w32[-1]),
-            np.swapaxes(w21[:-1] @ inputs.vectors, 1, 2) if "hidden" in grid.keep else None,
-            Layers(over_time.lower[:-1], w32[:-1]) if "weights" in grid.keep else None,
-            np.array([maps for _, _, maps in observed]) if "map" in grid.keep else None,
-            "ok",
-            grid.total,
+            mode_strengths=np.array([strengths for strengths, _, _ in shown]),
+            loss=np.array([loss for _, loss, _ in shown]),
+            initial_strengths=_initial_strengths(problem, layers),
+            last=Layers(over_time.lower[-1], w32[-1]),
+            hidden=np.swapaxes(w21[:-1] @ inputs.vectors, 1, 2) if "hidden" in grid.keep else None,
+            over_time=Layers(over_time.lower[:-1], w32[:-1]) if "weights" in grid.keep else None,
+            maps=np.array([maps for _, _, maps in shown]) if "maps" in grid.keep else None,
+            status="ok",
+            completed=grid.total,
         )

@@ -176,7 +176,7 @@ class Run:
     completed : (R,) int64
         Presentations that each run completed.
     kept : frozenset of str
-        What else was kept: "hidden", "weights", "map".
+        What else was kept: "hidden", "weights", "maps".
     maps : (R, T, K, K) float64 or None
         u_alpha^T W32 W21 v_beta, if kept. Its diagonals are the mode strengths; what is off them couples the modes.
     networks : object

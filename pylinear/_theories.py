@@ -7,7 +7,6 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pylinear import _blas, theory
 from pylinear._check import Floats
@@ -16,7 +15,7 @@ from pylinear._flow import Pacing, Velocity, averaged, ensemble, integrate, modi
 from pylinear._initial import Gaussian, Given
 from pylinear._problem import Problem
 from pylinear._random import Use, generator
-from pylinear._record import mode_strengths, seen
+from pylinear._record import mode_strengths, observed
 from pylinear._reduction import for_theory
 from pylinear._run import Run
 from pylinear._tree import Tree
@@ -31,8 +30,11 @@ MOVES = {
     "SVD coordinates": Moves(coordinates=True),
     "diagonal": Moves(diagonal=True),
     "balanced": Moves(balanced=True),
-    "all four": Moves(True, True, True, True),
+    "all four": Moves(decorrelated=True, coordinates=True, diagonal=True, balanced=True),
 }
+
+# Of the flows' integrator in each step.
+_RTOL = 1e-9
 
 # Solutions of the stochastic equation over all runs: their standard deviation is good to a twelfth.
 _MEMBERS = 72
@@ -65,26 +67,29 @@ class Theories:
 
     def __init__(self, run: Run, tree: Tree | None) -> None:
         modes = run.data.modes
-        self.used: NDArray[np.bool_] = modes.s > modes.s[0] * 1e-12
-        if not self.used.any():
+        if modes.rank == 0:
             raise ValueError("run must be on data with a mode to learn; all association strengths are 0")
-        self._run, self._tree = run, tree
-        self._squares = np.ones(1) if run.data.one_hot else _input_squares(run.data.input_span[1])
-        self._kappa = float(self._squares.mean())
-        self._order = "batch" if run.update == "batch" else run.order
-        self._replaced = isinstance(self._order, str) and self._order == "with_replacement"
-        self._pace = pacing(self._order, run.data.n_items)
+        self._run, self._tree, self._modes = run, tree, modes.rank
+        eigenvalues = np.ones(1) if run.data.one_hot else _eigenvalues(run.data.input_span[1])
+        self.kappa = float(eigenvalues.mean())
+        self._colour = float(np.linalg.norm(eigenvalues - self.kappa) / np.linalg.norm(eigenvalues))
+        order = "batch" if run.update == "batch" else run.order
+        self._with_replacement = isinstance(order, str) and order == "with_replacement"
+        self._pace = pacing(order, run.data.n_items)
         self._reducer = for_theory(run.networks.reducer)
-        self.s: Floats = modes.s[self.used] / self._kappa
-        self._strengths = run.initial_strengths[:, self.used]
+        self.s: Floats = modes.s[: modes.rank] / self.kappa
+        self._strengths = run.initial_strengths[:, : modes.rank]
+        began = [k for k in range(len(run.status)) if run.networks.began(k)]
+        self._shared = isinstance(run.init, Given) and run.init.w21.ndim == 2
+        # Where all runs share their weights one speaks for them, that which went furthest.
+        self._runs = [max(began, key=lambda k: int(run.completed[k]))] if self._shared and began else began
 
     def warn(self) -> None:
         """Warn of what the theories assume and the run does not meet."""
-        off = float(np.linalg.norm(self._squares - self._kappa) / np.linalg.norm(self._squares))
-        if off > 1e-12:
+        if self._colour > 1e-12:
             warnings.warn(
-                f"the inputs are not white (off by {off:.2g} of their correlations), which (10) assumes and the flow "
-                "does not",
+                f"the inputs are not white (off by {self._colour:.2g} of their correlations), which (10) assumes "
+                "and the flow does not",
                 AssumptionWarning,
                 stacklevel=3,
             )
@@ -115,78 +120,73 @@ class Theories:
         out[PAPER] = self._sigmoid(self.s, one)
         out[EFFECTIVE] = self._sigmoid(self.s, self._strengths)
         out[FLOW] = self._flow(None)
-        if run.update != "flow" and not self._replaced:
+        if run.update != "flow" and not self._with_replacement:
             out[MODIFIED] = self._flow(self._pace)
         return out
 
     def scatter(self) -> Floats | None:
         """Return the standard deviation over orders that is expected for an order with replacement, (T, M)."""
-        if not self._replaced:
+        if not self._with_replacement:
             return None
-        run, runs = self._run, self._different()
-        members = max(4, math.ceil(_MEMBERS / max(1, len(runs))))
-        variances = np.full((len(runs), run.epochs.size, self.s.size), np.nan)
-        with _blas.one_thread():
-            for i, k in enumerate(runs):
-                problem, w21, w32, epochs = self._begin(k)
-                rng = generator(run.rng, Use.ENSEMBLE, k)
-                solutions = ensemble(problem.inputs.vectors, problem.outputs, run.rate, epochs, w21, w32, members, rng)
-                for t, (lower, upper) in enumerate(solutions):
-                    variances[i, t] = mode_strengths(problem, lower, upper)[:, self.used].var(axis=0, ddof=1)
-        known = ~np.isnan(variances)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(np.sqrt(np.where(known, variances, 0.0).sum(axis=0) / known.sum(axis=0)))
-
-    def _different(self) -> list[int]:
-        """Return the runs whose initial weights differ, as far as they began: one alone where all share theirs."""
-        began = [k for k in range(len(self._run.status)) if self._run.networks.began(k)]
-        init = self._run.init
-        if began and isinstance(init, Given) and init.w21.ndim == 2:
-            return [max(began, key=lambda k: int(self._run.completed[k]))]
-        return began
+        run = self._run
+        members = 1 + math.ceil(_MEMBERS / max(1, len(self._runs)))
+        # Runs that share their problem and go equally far go side by side.
+        alike: dict[tuple[Problem, int], list[tuple[Floats, Floats]]] = {}
+        for k in self._runs:
+            problem, w21, w32, epochs = self._begin(k)
+            alike.setdefault((problem, epochs.size), []).append((w21, w32))
+        squares, count = np.zeros((run.epochs.size, self._modes)), np.zeros((run.epochs.size, 1))
+        rng = generator(run.rng, Use.ENSEMBLE)
+        with _blas.one_thread(), np.errstate(invalid="ignore"):
+            for (problem, times), starts in alike.items():
+                w21, w32 = (np.repeat(np.stack(w), members, axis=0) for w in zip(*starts, strict=True))
+                inputs, outputs = problem.inputs.vectors, problem.outputs
+                for t, state in enumerate(ensemble(inputs, outputs, run.rate, run.epochs[:times], w21, w32, rng)):
+                    strengths = mode_strengths(problem, *state)[:, : self._modes]
+                    squares[t] += strengths.reshape(len(starts), members, -1).var(axis=1, ddof=1).sum(axis=0)
+                    count[t] += len(starts)
+            return np.asarray(np.sqrt(squares / count))
 
     def _sigmoid(self, s: Floats, a0: Floats) -> Curves:
         """Return (10) for the strengths `s` that are reached, from initial strengths (R, M)."""
         run, modes = self._run, self._run.data.modes
-        t, tau = run.epochs[:, None], 1 / (run.rate * self._kappa)
+        t, tau = run.epochs[:, None], 1 / (run.rate * self.kappa)
         known = ~np.isnan(a0)[:, None]
         strengths = np.where(known, theory.mode_strength(t, s, np.where(known, a0[:, None], 0.0), tau), np.nan)
-        v = modes.v[:, self.used]
+        v = modes.v[:, : self._modes]
         lengths = np.ones(v.shape[1]) if run.data.one_hot else np.sum((run.data.inputs.T @ v) ** 2, axis=0)
         # |Y - U diag(a) V^T X|^2 / 2, term by term: neither needs the outputs themselves.
         outputs = float(np.trace(run.data.gram)) / 2
-        loss = outputs - strengths @ modes.s[self.used] + strengths**2 @ lengths / 2
-        return Curves(strengths, loss, None if run.maps is None else strengths[..., None] * np.eye(self.s.size))
+        loss = outputs - strengths @ modes.s[: self._modes] + strengths**2 @ lengths / 2
+        return Curves(strengths, loss, None if run.maps is None else strengths[..., None] * np.eye(self._modes))
 
     def _flow(self, pace: Pacing | None) -> Curves:
         """Return the averaged flow, or the modified one for a pace, from the weights of each run as far as it went."""
-        run, runs = self._run, self._different()
-        shape = (1 if len(runs) == 1 else len(run.status)), run.epochs.size
-        modes = self.s.size
+        shape, maps = (1 if self._shared else len(self._run.status), self._run.epochs.size), self._run.maps is not None
         out = Curves(
-            np.full((*shape, modes), np.nan),
+            np.full((*shape, self._modes), np.nan),
             np.full(shape, np.nan),
-            None if run.maps is None else np.full((*shape, modes, modes), np.nan),
+            np.full((*shape, self._modes, self._modes), np.nan) if maps else None,
         )
         with _blas.one_thread():
-            for k in runs:
-                i = 0 if len(runs) == 1 else k
+            for k in self._runs:
+                i = 0 if self._shared else k
                 self._follow(k, pace, Curves(out.strengths[i], out.loss[i], None if out.maps is None else out.maps[i]))
         return out
 
     def moved(self) -> dict[str, Floats]:
         """Return the mode strengths (R, T, M) after each of the four moves alone, and after all."""
-        run, runs = self._run, self._different()
-        shape = (1 if len(runs) == 1 else len(run.status)), run.epochs.size, self.s.size
+        run, modes = self._run, self._run.data.modes
+        shape = 1 if self._shared else len(run.status), run.epochs.size, self._modes
         out = {name: np.full(shape, np.nan) for name in MOVES}
         with _blas.one_thread():
-            for k in runs:
+            for k in self._runs:
                 problem, w21, w32, epochs = self._begin(k)
-                inputs, modes = problem.inputs.vectors, run.data.modes
-                modes = Modes(problem.synthesizers, modes.s, inputs @ problem.inputs.coefficients, modes.blocks)
+                inputs = problem.inputs.vectors
+                turned = Modes(problem.synthesizers, modes.s, inputs @ problem.inputs.coefficients, modes.blocks)
                 for name, moves in MOVES.items():
-                    strengths = simplified(epochs * run.rate, w21, w32, modes, inputs, moves, rtol=1e-9)
-                    out[name][0 if len(runs) == 1 else k, : epochs.size] = strengths[:, self.used]
+                    strengths = simplified(epochs * run.rate, w21, w32, turned, inputs, moves, _RTOL)
+                    out[name][0 if self._shared else k, : epochs.size] = strengths[:, : self._modes]
         return out
 
     def _follow(self, k: int, pace: Pacing | None, out: Curves) -> None:
@@ -198,11 +198,11 @@ class Theories:
             velocity = averaged(outputs @ inputs.T, inputs @ inputs.T)
         else:
             velocity = modified(inputs, outputs, rate, pace)
-        for t, weights in enumerate(zip(*integrate(velocity, epochs * rate, w21, w32, rtol=1e-9), strict=True)):
-            strengths, out.loss[t], maps = seen(problem, *weights)
-            out.strengths[t] = strengths[self.used]
+        for t, weights in enumerate(zip(*integrate(velocity, epochs * rate, w21, w32, _RTOL), strict=True)):
+            strengths, out.loss[t], maps = observed(problem, *weights)
+            out.strengths[t] = strengths[: self._modes]
             if out.maps is not None:
-                out.maps[t] = maps[self.used][:, self.used]
+                out.maps[t] = maps[: self._modes, : self._modes]
 
     def _begin(self, k: int) -> tuple[Problem, Floats, Floats, Floats]:
         """Return what run k learned, its weights in orthonormal coordinates of the inputs, and the times it reached."""
@@ -213,6 +213,6 @@ class Theories:
         return problem, w21, layers.w32, run.epochs[:reached]
 
 
-def _input_squares(inputs: Floats) -> Floats:
+def _eigenvalues(inputs: Floats) -> Floats:
     """Return the eigenvalues of the inputs' correlations on their span."""
     return np.asarray(np.linalg.svd(inputs, compute_uv=False) ** 2)

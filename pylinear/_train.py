@@ -46,7 +46,7 @@ def train(
     runs: int = 1,
     rng: RNG = None,
     record: int | ArrayLike = 200,
-    keep: Collection[Literal["hidden", "weights", "map"]] = (),
+    keep: Collection[Literal["hidden", "weights", "maps"]] = (),
     dtype: Literal["float64", "float32"] = "float64",
     threads: int | None = None,
     route: Route = "auto",
@@ -90,7 +90,7 @@ def train(
         At how many times to record, evenly spaced from the start to the end (at whole epochs where there are enough of
         them; fewer where there are not enough presentations), or at which epochs, each rounded to a presentation and
         recorded once.
-    keep : collection of {"hidden", "weights", "map"}
+    keep : collection of {"hidden", "weights", "maps"}
         What else to record: hidden representations, all weights, the map from inputs to outputs between all modes.
     dtype : {"float64", "float32"}
         Type of the weights and of all arithmetic in training; the flow needs float64.
@@ -194,7 +194,7 @@ class _Plan:
         full_size = self.hidden * (data.n_inputs + data.n_features) if reducer.kind != "law" else weights
         record += times * (weights + full_size * item) if "weights" in self.grid.keep else 0
         record += times * (hidden + self.hidden) * data.n_items * item if "hidden" in self.grid.keep else 0
-        record += times * 8 * min(data.n_features, data.n_items) ** 2 if "map" in self.grid.keep else 0
+        record += times * 8 * min(data.n_features, data.n_items) ** 2 if "maps" in self.grid.keep else 0
         sizes = rows, data.n_items, lower
         network = _engine.network_bytes(
             sizes, self.route, "batch" if self.update == "batch" else "online", hidden, self.dtype, self.threads_inside
@@ -213,7 +213,7 @@ class _Results:
         self.mode_strengths = np.full((plan.runs, times, modes), np.nan)
         self.loss = np.full((plan.runs, times), np.nan)
         self.initial_strengths = np.full((plan.runs, modes), np.nan)
-        keeps_maps = "map" in plan.grid.keep
+        keeps_maps = "maps" in plan.grid.keep
         self.maps = np.full((plan.runs, times, modes, modes), np.nan) if keeps_maps else None
         self.settled: list[Settled | None] = [None] * plan.runs
 
@@ -380,8 +380,8 @@ def _initial(init: object, plan: _Plan) -> Initial:
 
 def _keep(keep: object) -> frozenset[str]:
     if isinstance(keep, str) or not isinstance(keep, Collection):
-        raise TypeError(f"keep must be a collection of 'hidden', 'weights' and 'map'; got {_check.show(keep)}")
-    return frozenset(_check.choice("keep", x, ("hidden", "weights", "map")) for x in keep)
+        raise TypeError(f"keep must be a collection of 'hidden', 'weights' and 'maps'; got {_check.show(keep)}")
+    return frozenset(_check.choice("keep", x, ("hidden", "weights", "maps")) for x in keep)
 
 
 def _times(record: Any, total: int, n_items: int, *, whole_epochs: bool) -> NDArray[np.int64]:

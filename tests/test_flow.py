@@ -120,7 +120,8 @@ def test_without_noise_between_items_an_ensemble_is_one_flow():
     inputs, outputs = np.ones((1, 1)), np.array([[2.0], [1.0]])
     w21, w32 = np.array([[0.1]]), np.array([[0.2], [0.0]])
     rate, epochs = 0.02, np.array([0.0, 10.0, 60.0])
-    states = list(_flow.ensemble(inputs, outputs, rate, epochs, w21, w32, 3, np.random.default_rng(0)))
+    three = [np.repeat(w[None], 3, axis=0) for w in (w21, w32)]
+    states = list(_flow.ensemble(inputs, outputs, rate, epochs, *three, np.random.default_rng(0)))
     velocity = _flow.modified(inputs, outputs, rate, _flow.pacing("batch", 1))
     lower, upper = _flow.integrate(velocity, epochs * rate, w21, w32, 1e-12)
     for t, (low, up) in enumerate(states):

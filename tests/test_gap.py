@@ -72,7 +72,7 @@ def squared(matrix):
 def test_losses_and_maps_are_those_of_the_weights(kind):
     rng = np.random.default_rng(4)
     data = pl.Dataset(rng.standard_normal((20, 4)), inputs_of(kind, 4, rng))
-    keep = {"keep": ["map", "weights"], "record": 6}
+    keep = {"keep": ["maps", "weights"], "record": 6}
     run = pl.train(data, hidden=6, rate=0.01, epochs=60, init=pl.Gaussian(0.05), runs=2, rng=0, **keep)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pl.AssumptionWarning)
@@ -98,7 +98,7 @@ def test_losses_and_maps_are_those_of_the_weights(kind):
 
 
 def test_maps_must_have_been_kept(data):
-    with pytest.raises(ValueError, match=r"run must be trained with keep=\['map'\]"):
+    with pytest.raises(ValueError, match=r"run must be trained with keep=\['maps'\]"):
         gap_at(data, 0.1, init=pl.Gaussian(1e-3), runs=1).map_gaps()
 
 
@@ -137,6 +137,7 @@ def test_every_way_through_the_items_is_predicted(given):
 def test_a_flow_has_no_gap_to_itself_and_needs_no_prediction():
     run = pl.train(pl.toy(), hidden=8, rate=0.02, epochs=300, rng=0, init=pl.Gaussian(0.01), update="flow")
     gap = pl.gap(run)
+    assert gap.scatter is None
     assert gap.predicted is None
     assert gap.by_cause()["finite rate, mean"].max() < 1e-6
     assert "unexplained" not in gap.by_cause()
@@ -171,6 +172,30 @@ def test_runs_that_share_their_weights_share_their_flow(data):
     assert three.flow.shape == three.measured.shape
 
 
+def test_runs_with_weights_of_their_own_have_flows_of_their_own(data):
+    w21, w32 = (np.stack(w) for w in zip(*(pl.Gaussian(1e-3).draw(data, 8, rng=k) for k in range(3)), strict=True))
+    options = {"hidden": 8, "rate": 0.1 / data.modes.s[0], "epochs": 200, "rng": 0, "record": 21}
+    three = pl.gap(pl.train(data, init=(w21, w32), runs=3, **options))
+    for k in range(3):
+        one = pl.gap(pl.train(data, init=(w21[k], w32[k]), **options))
+        np.testing.assert_array_equal(three.flow[k], one.flow[0])
+        np.testing.assert_array_equal(three.predicted[k], one.predicted[0])
+
+
+def test_a_shared_flow_goes_as_far_as_the_run_that_went_furthest():
+    data = pl.toy()
+    weights = pl.Gaussian(0.5).draw(data, hidden=4, rng=0)
+    options = {"hidden": 4, "rate": 0.9, "epochs": 40, "order": "with_replacement", "record": 41}
+    run = pl.train(data, init=weights, runs=20, rng=0, **options)
+    assert set(run.status) == {"ok", "diverged"}
+    with np.errstate(over="ignore"):
+        gap = pl.gap(run)
+    assert not np.isnan(gap.flow).any()
+    late = np.array([status == "diverged" for status in run.status])
+    assert np.isnan(gap.measured[late, -1]).all()
+    assert not np.isnan(gap.by_cause()["finite rate, mean"]).any()
+
+
 def test_a_tree_may_be_named_for_data_that_do_not_know_theirs():
     tree = pl.Tree((2, 2), 0.1)
     sample = tree.sample(2_000, rng=0)
@@ -189,7 +214,7 @@ def test_labelled(data):
     gap = gap_at(data, 0.1, init=pl.Gaussian(1e-3), runs=2)
     labelled = gap.to_xarray()
     assert isinstance(labelled, xarray.Dataset)
-    online = labelled.mode_strength.sel(source="online", run=1, mode=2)
+    online = labelled.mode_strength.sel(source="measured", run=1, mode=2)
     np.testing.assert_array_equal(online, gap.measured[1, :, 1])
     flow = labelled.mode_strength.sel(source="flow (7)-(8)", run=0, mode=4)
     np.testing.assert_array_equal(flow, gap.flow[0, :, 3])
@@ -197,6 +222,8 @@ def test_labelled(data):
     np.testing.assert_array_equal(
         labelled.gap_by_cause.sel(cause="initial strength"), gap.by_cause()["initial strength"]
     )
+    np.testing.assert_array_equal(labelled.loss.sel(source="measured"), gap.run.loss)
+    np.testing.assert_array_equal(labelled.loss.sel(source="flow (7)-(8)"), gap.theories["flow (7)-(8)"].loss)
     assert labelled.attrs["rate"] == gap.run.rate
 
 
@@ -235,7 +262,7 @@ def test_the_table(data):
     lines = str(gap).splitlines()
     assert "2 runs" in lines[0]
     assert "rate x s1 = 0.05" in lines[0]
-    first, second = lines.index("Online learning against") + 2, lines.index("By cause") + 2
+    first, second = lines.index("Measured against") + 2, lines.index("By cause") + 2
     for start, table in ((first, gap.against()), (second, gap.by_cause())):
         rows = [line.split() for line in lines[start : start + 4]]
         assert [row[0] for row in rows] == ["1", "2", "3", "4"]
@@ -251,7 +278,7 @@ def test_the_table(data):
 
 
 def test_the_table_has_a_row_for_maps_that_were_kept(data):
-    gap = gap_at(data, 0.05, init=pl.Gaussian(1e-3), runs=2, keep=["map"])
+    gap = gap_at(data, 0.05, init=pl.Gaussian(1e-3), runs=2, keep=["maps"])
     row = next(line.split() for line in str(gap).splitlines() if line.strip().startswith("map"))
     np.testing.assert_allclose([float(x) for x in row[1:]], [x.max() for x in gap.map_gaps().values()], atol=5.1e-5)
 
@@ -282,11 +309,12 @@ def test_orthogonal_inputs_of_another_length_need_no_warning():
     assert gap.against()["(10), effective a0"].max() < 0.05
 
 
-def test_runs_that_stopped_early_are_told_of(data):
-    run = pl.train(data, hidden=4, rate=0.5, epochs=100, rng=0, init=pl.Gaussian(0.1), record=101)
+@pytest.mark.parametrize("runs", [1, 3])
+def test_runs_that_stopped_early_are_told_of(data, runs):
+    run = pl.train(data, hidden=4, rate=0.5, epochs=100, rng=0, init=pl.Gaussian(0.1), record=101, runs=runs)
     text = str(pl.gap(run))
     assert max(map(len, text.splitlines())) < 150
-    assert "1 of the runs stopped early: diverged." in text
+    assert f"{runs} of the runs stopped early: diverged." in text
 
 
 def test_weights_at_zero_have_a_gap_too():
@@ -353,7 +381,7 @@ def test_what_each_move_costs_is_what_its_switch_changes():
                 for k in range(2)
             ]
         )
-        expected = (np.abs(strengths[..., gap.used] - gap.flow) / gap.s).max(axis=(0, 1))
+        expected = (np.abs(strengths[..., : gap.s.size] - gap.flow) / gap.s).max(axis=(0, 1))
         np.testing.assert_allclose(costs[name], expected, atol=1e-7)
     assert costs["SVD coordinates"].max() < 1e-6
     assert costs["decorrelated inputs"].max() > 0.1

@@ -27,18 +27,18 @@ def sweep(problem, runs=1, **how):
 @pytest.mark.parametrize("how", [{"update": "batch"}, {"order": "cyclic"}, {"order": "reshuffled", "runs": 200}])
 def test_the_gap_is_of_first_order_and_what_is_unexplained_of_second(problem, how):
     found = pl.gap_order(sweep(problem, **how))
-    assert found.orders["finite rate, mean"].power == pytest.approx(1.0, abs=0.1)
-    assert found.orders["unexplained"].power == pytest.approx(2.0, abs=0.2)
-    assert ("finite rate, scatter" in found.orders) == ("runs" in how)
+    assert found.powers["finite rate, mean"].power == pytest.approx(1.0, abs=0.1)
+    assert found.powers["unexplained"].power == pytest.approx(2.0, abs=0.2)
+    assert ("finite rate, scatter" in found.powers) == ("runs" in how)
     if "runs" in how:
-        assert found.orders["finite rate, scatter"].power == pytest.approx(1.5, abs=0.2)
-    assert all(order.error < 0.1 for order in found.orders.values())
+        assert found.powers["finite rate, scatter"].power == pytest.approx(1.5, abs=0.2)
+    assert all(order.error < 0.1 for order in found.powers.values())
 
 
 def test_scatter_with_replacement_is_of_order_one_half(problem):
     found = pl.gap_order(sweep(problem, order="with_replacement", runs=60))
-    assert found.orders["finite rate, scatter"].power == pytest.approx(0.5, abs=0.1)
-    assert "unexplained" not in found.orders
+    assert found.powers["finite rate, scatter"].power == pytest.approx(0.5, abs=0.1)
+    assert "unexplained" not in found.powers
 
 
 def test_the_fit_is_that_of_least_squares(problem):
@@ -48,8 +48,8 @@ def test_the_fit_is_that_of_least_squares(problem):
     for name, values in found.gaps.items():
         np.testing.assert_allclose(values[::-1], [gap.by_cause()[name].max() for gap in gaps])
         coefficients, covariance = np.polyfit(np.log(found.rates), np.log(values), 1, cov=True)
-        assert found.orders[name].power == pytest.approx(coefficients[0])
-        assert found.orders[name].error == pytest.approx(np.sqrt(covariance[0, 0]))
+        assert found.powers[name].power == pytest.approx(coefficients[0])
+        assert found.powers[name].error == pytest.approx(np.sqrt(covariance[0, 0]))
 
 
 def test_the_table(problem):
@@ -57,7 +57,7 @@ def test_the_table(problem):
     lines = str(found).splitlines()
     assert [float(line.split()[0]) for line in lines[2:6]] == pytest.approx(found.rates * found.s1, rel=1e-3)
     assert float(lines[2].split()[1]) == pytest.approx(found.gaps["finite rate, mean"][0], rel=0.01)
-    power, error = found.orders["unexplained"]
+    power, error = found.powers["unexplained"]
     assert lines[-1].endswith(f"{power:.2f} +- {error:.2f}")
     assert f"unexplained: {power:.2f} +- {error:.2f}" in repr(found)
 
@@ -71,6 +71,8 @@ def test_what_cannot_be_fitted_is_refused(problem):
     other = pl.train(pl.toy("signed"), hidden=4, rate=0.01, epochs=10, rng=0)
     with pytest.raises(ValueError, match="same data"):
         pl.gap_order([*runs, other])
+    with pytest.raises(ValueError, match="in the same way"):
+        pl.gap_order([*runs, *sweep(problem, update="batch")])
     with pytest.raises(TypeError, match="got 3"):
         pl.gap_order([*runs, 3])
     with pytest.raises(TypeError, match="sequence"):

@@ -395,8 +395,8 @@ def test_gap_orders(orders):
         np.testing.assert_array_equal(points.get_xdata(), orders.rates * orders.s1)
         np.testing.assert_array_equal(points.get_ydata(), orders.gaps[cause])
         slope = np.polyfit(np.log(line.get_xdata()), np.log(line.get_ydata()), 1)[0]
-        assert slope == pytest.approx(orders.orders[cause].power)
-        power, error = orders.orders[cause]
+        assert slope == pytest.approx(orders.powers[cause].power)
+        power, error = orders.powers[cause]
         assert texts(ax.get_legend().get_texts())[0] == f"one: {power:.2f} $\\pm$ {error:.2f}"
         assert ax.get_xscale() == ax.get_yscale() == "log"
         assert len(ax.get_xticks()) == 3

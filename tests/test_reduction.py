@@ -465,12 +465,14 @@ def test_levels_that_agree_by_accident_are_not_believed():
 def test_a_late_difference_counts():
     layers = Layers(np.zeros((2, 2)), np.zeros((3, 2)))
 
-    def trained(strengths):
+    def trained(strengths, maps=None):
         loss = np.ones(len(strengths))
-        return Trained(layers, Record(strengths, loss, strengths[0], layers, None, None, None, "ok", 4))
+        return Trained(layers, Record(strengths, loss, strengths[0], layers, None, None, maps, "ok", 4))
 
     ones = np.ones((3, 2))
     late = ones.copy()
     late[2, 1] = 1.5
     assert difference(trained(ones), trained(late)) == pytest.approx(1 / 3)
     assert difference(trained(ones), trained(ones)) == 0
+    square = np.ones((3, 2, 2))
+    assert difference(trained(ones, square), trained(ones, square * [[1, 1], [1.25, 1]])) == pytest.approx(0.2)

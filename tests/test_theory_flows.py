@@ -68,6 +68,18 @@ def test_the_tolerance_of_a_flow_is_what_it_says():
     assert errors[2] < 1e-8
 
 
+def test_times_of_a_flow_may_come_in_any_order():
+    data = pl.toy()
+    w = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)
+    for change in (
+        lambda t: theory.flow(t, *w, data),
+        lambda t: theory.modified_flow(t, *w, data, 0.1),
+        lambda t: [x.swapaxes(0, 1) for x in theory.stochastic_flow(t, *w, data, 0.1, members=2, rng=0)],
+    ):
+        for mixed, sorted_ in zip(change([5, 0, 9, 5]), change([0, 5, 9]), strict=True):
+            np.testing.assert_array_equal(mixed, sorted_[[1, 0, 2, 1]])
+
+
 def test_times_of_a_flow_may_repeat():
     data = pl.toy()
     w21, w32 = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)
@@ -174,6 +186,15 @@ def test_stochastic_flow_scatters_as_learning_with_replacement_does(rate):
     # Means: what the rate shifts them by is within their own standard error where the mean flow's is not.
     error = largest * np.sqrt(1 / 1000 + 1 / 600)
     assert np.all(np.abs(solutions.mean(axis=0) - online.mean(axis=0)) < 5 * error)
+
+
+def test_large_weights_take_shorter_steps_of_a_stochastic_flow():
+    data = pl.toy()
+    w = pl.Gaussian(2.0).draw(data, hidden=32, rng=0)
+    lower, upper = theory.stochastic_flow([50], *w, data, 1e-4, members=3, rng=0)
+    expected = theory.modified_flow([50], *w, data, 1e-4)
+    np.testing.assert_allclose(lower[:, 0], np.repeat(expected[0], 3, axis=0), atol=0.05)
+    np.testing.assert_allclose(upper[:, 0], np.repeat(expected[1], 3, axis=0), atol=0.05)
 
 
 def test_members_and_seeds_of_a_stochastic_flow():

@@ -64,17 +64,17 @@ def test_maps_are_those_of_the_weights(kind, reduce, update):
     rng = np.random.default_rng(0)
     data = pl.Dataset(rng.standard_normal((30, 6)), inputs_of(kind, 6, rng))
     options = {"hidden": 5, "rate": 0.01, "epochs": 20, "init": pl.Gaussian(0.1), "rng": 0, "runs": 2, "record": 11}
-    run = pl.train(data, keep=("map", "weights"), reduce=reduce, update=update, **options)
+    run = pl.train(data, keep=("maps", "weights"), reduce=reduce, update=update, **options)
     w, modes = run.weights_over_time, data.modes
     between = np.einsum("ia,rtij,rtjk,kb->rtab", modes.u, w.w32, w.w21, modes.v, optimize=True)
     np.testing.assert_allclose(run.maps, between, atol=1e-12)
     np.testing.assert_allclose(np.diagonal(run.maps, axis1=2, axis2=3), run.mode_strengths, atol=1e-12)
-    alone = pl.train(data, keep=["map"], reduce=reduce, update=update, **options)
+    alone = pl.train(data, keep=["maps"], reduce=reduce, update=update, **options)
     np.testing.assert_array_equal(alone.maps, run.maps)
 
 
 def test_maps_of_large_networks_are_made_a_few_at_a_time(data, monkeypatch):
-    options = {"hidden": 50, "rate": 1e-3, "epochs": 30, "rng": 0, "record": 11, "keep": ["map"], "reduce": False}
+    options = {"hidden": 50, "rate": 1e-3, "epochs": 30, "rng": 0, "record": 11, "keep": ["maps"], "reduce": False}
     once = pl.train(data, **options)
     monkeypatch.setattr(_record, "_AT_ONCE", 3 * 50 * 404)
     few = pl.train(data, **options)
@@ -88,7 +88,7 @@ def test_maps_of_large_networks_are_made_a_few_at_a_time(data, monkeypatch):
 
 def test_maps_in_law_have_their_law():
     data = pl.Tree((2, 2), 0.1).sample(100, rng=0)
-    options = {"hidden": 6, "rate": 1e-3, "epochs": 100, "init": pl.Gaussian(0.05), "keep": ["map"], "record": [0, 60]}
+    options = {"hidden": 6, "rate": 1e-3, "epochs": 100, "init": pl.Gaussian(0.05), "keep": ["maps"], "record": [0, 60]}
     law = pl.train(data, reduce="law", runs=400, rng=0, **options).maps
     exact = pl.train(data, reduce="exact", runs=400, rng=1, **options).maps
     for a, b in ((0, 1), (2, 1), (3, 3)):

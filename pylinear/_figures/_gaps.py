@@ -56,7 +56,7 @@ def _slow(data: Dataset, weights: tuple[Floats, Floats], step: float, how: dict[
 
 def _orders_table(orders: Orders) -> Table:
     rows = (
-        (name, rate * found.s1, cause, values[i], *found.orders[cause])
+        (name, rate * found.s1, cause, values[i], *found.powers[cause])
         for name, found in orders.items()
         for cause, values in found.gaps.items()
         for i, rate in enumerate(found.rates)

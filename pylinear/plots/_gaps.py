@@ -61,7 +61,7 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
         for number, (name, found) in enumerate(orders.items()):
             if cause not in found.gaps:
                 continue
-            power, error = found.orders[cause]
+            power, error = found.powers[cause]
             x, y = found.rates * found.s1, found.gaps[cause]
             line = np.exp(np.log(y).mean()) * (x / np.exp(np.log(x).mean())) ** power
             mark, color = _MARKS[number % len(_MARKS)], f"C{number % 10}"

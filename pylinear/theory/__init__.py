@@ -1,8 +1,9 @@
-r"""Closed forms and the averaged flow of learning in linear networks with one hidden layer.
+r"""Closed forms, flows, stability and statistics of learning in linear networks.
 
-Time is in units of `tau`. With the sums of (1) for correlations, t counts epochs if ``tau = 1 / rate`` and
-presentations if ``tau = P / rate``. References are to Saxe, McClelland & Ganguli, "Learning hierarchical category
-structure in deep neural networks" (CogSci 2013).
+Functions that take `tau` count time t in its units: with the sums of (1) for correlations, t counts epochs if
+``tau = 1 / rate`` and presentations if ``tau = P / rate``. Functions that take a `rate` count epochs. References by
+number are to Saxe, McClelland & Ganguli, "Learning hierarchical category structure in deep neural networks" (CogSci
+2013).
 """
 
 from pylinear.theory._deep import deep_strength, deep_time, stage_ratio
@@ -20,6 +21,7 @@ from pylinear.theory._stability import max_rate
 from pylinear.theory._steps import batch_delay
 from pylinear.theory._trees import tree_covariance
 from pylinear.theory._unbalanced import (
+    ModeSquares,
     half_time_unbalanced,
     initial_strength,
     mode_squares,
@@ -28,6 +30,7 @@ from pylinear.theory._unbalanced import (
 
 __all__ = [
     "ModeCoordinates",
+    "ModeSquares",
     "batch_delay",
     "deep_strength",
     "deep_time",

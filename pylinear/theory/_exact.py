@@ -126,7 +126,7 @@ def exact_flow_gram(t: ArrayLike, w21: ArrayLike, w32: ArrayLike, sigma_yx: Arra
     return out
 
 
-def completed(vectors: Floats, others: Floats) -> Floats:
+def orthonormal_completion(vectors: Floats, others: Floats) -> Floats:
     """Return orthonormal columns that begin with those of `vectors` and whose span holds `others` too, (n, <=K+m)."""
     _memory.require("an orthonormal basis", 16 * vectors.shape[0] * (vectors.shape[1] + others.shape[1]))
     basis = np.linalg.qr(np.hstack([vectors, others]))[0]
@@ -203,7 +203,7 @@ class _Eigenvectors(NamedTuple):
         left, s, right = np.linalg.svd(start.sigma_yx, full_matrices=False)
         if not np.isfinite(s).all():
             raise ValueError("sigma_yx must be small enough that its singular values do not overflow")
-        v, u = completed(right.T, start.w21.T), completed(left, start.w32)
+        v, u = orthonormal_completion(right.T, start.w21.T), orthonormal_completion(left, start.w32)
         half = start.balance / 2
         rate = np.hypot(s, half)
         outside = [np.full(v.shape[1] - s.size, -half), np.full(u.shape[1] - s.size, half)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,12 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from pylinear import _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset
-from pylinear._flow import averaged, ensemble, integrate, modified, pacing
+from pylinear._flow import Velocity, averaged, ensemble, integrate, modified, pacing
 from pylinear._random import RNG, as_generator
 from pylinear.theory._domain import times_of
-
-if TYPE_CHECKING:
-    from pylinear._flow import Velocity
 
 Order = Literal["batch", "cyclic", "reshuffled"] | ArrayLike
 
@@ -28,7 +25,7 @@ def flow(
     Parameters
     ----------
     t : (T,) array_like
-        Times, at least 0 and not decreasing; the weights given are those at time 0.
+        Times, at least 0, in any order; the weights given are those at time 0.
     w21 : (N2, N1) array_like
         Input-to-hidden weights at time 0.
     w32 : (N3, N2) array_like
@@ -53,6 +50,8 @@ def flow(
         If times or shapes do not fit, or the outputs of `data` are unknown.
     MemoryError
         If the weights at all times would not fit the memory.
+    RuntimeError
+        If the integrator cannot go on, at weights beyond the range of its steps.
 
     Notes
     -----
@@ -91,7 +90,7 @@ def modified_flow(
     Parameters
     ----------
     t : (T,) array_like
-        Times in epochs, at least 0 and not decreasing.
+        Times in epochs, at least 0, in any order.
     w21, w32 : (N2, N1) and (N3, N2) array_like
         Weights at time 0.
     data : Dataset
@@ -120,6 +119,8 @@ def modified_flow(
         no such curve, since its fluctuations outweigh it; see `stochastic_flow`.
     MemoryError
         If the weights at all times would not fit the memory.
+    RuntimeError
+        If the integrator cannot go on: the modified flow of a rate far above `max_rate` may diverge.
 
     Notes
     -----
@@ -167,7 +168,7 @@ def stochastic_flow(
     Parameters
     ----------
     t : (T,) array_like
-        Times in epochs, at least 0 and not decreasing.
+        Times in epochs, at least 0, in any order.
     w21, w32 : (N2, N1) and (N3, N2) array_like
         Weights at time 0, of all members.
     data : Dataset
@@ -200,7 +201,8 @@ def stochastic_flow(
     .. math:: dW = -\Big(\sum_p g_p + \frac{\lambda}{2P} \sum_{pq} H_q g_p\Big) dt
         + \sqrt{\lambda} \sum_p g_p \Big(dB_p - \frac{1}{P} \sum_q dB_q\Big),
 
-    in time rate x epochs, by a splitting with steps of at most 0.1 / s_1. It costs the same at any rate.
+    in time rate x epochs, by a splitting with steps of at most 0.1 / s_1, or less for weights that are large at the
+    start. It costs the same at any rate. Solutions that leave the range of floating point go on as inf and NaN.
 
     Examples
     --------
@@ -214,11 +216,12 @@ def stochastic_flow(
     rate = _check.real("rate", rate, 0.0, above=True)
     members = _check.integer("members", members)
     start = _start(t, w21, w32, data, 1e-10, members)
-    states = list(ensemble(data.inputs, start.outputs, rate, start.t, start.w21, start.w32, members, as_generator(rng)))
-    lower, upper = (
-        np.stack([state[i] for state in states], axis=1) if states else np.empty((members, 0, *w.shape))
-        for i, w in enumerate((start.w21, start.w32))
-    )
+    w21, w32 = (np.repeat(w[None], members, axis=0) for w in (start.w21, start.w32))
+    lower, upper = (np.empty((members, start.t.size, *w.shape[1:])) for w in (w21, w32))
+    times, order = np.unique(start.t, return_inverse=True)
+    for t, state in enumerate(ensemble(data.inputs, start.outputs, rate, times, w21, w32, as_generator(rng))):
+        for array, layer in zip((lower, upper), state, strict=True):
+            array[:, order == t] = layer[:, None]
     return lower, start.lift(upper)
 
 
@@ -246,8 +249,6 @@ class _Start(NamedTuple):
 def _start(t: ArrayLike, w21: ArrayLike, w32: ArrayLike, data: Dataset, rtol: float, members: int = 1) -> _Start:
     """Return the checked arguments of a flow."""
     times = times_of(t)
-    if np.any(np.diff(times) < 0):
-        raise ValueError("t must be a sequence of times that do not decrease")
     if not isinstance(data, Dataset):
         raise TypeError(f"data must be a pylinear.Dataset; got {_check.show(data)}")
     rtol = _check.real("rtol", rtol, 1e-13, 1e-2)

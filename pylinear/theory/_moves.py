@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from pylinear import _blas, _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, Modes
-from pylinear._flow import integrate_flow
+from pylinear._flow import averaged, integrate
 from pylinear.theory._domain import switch, times_of
-from pylinear.theory._exact import completed
+from pylinear.theory._exact import orthonormal_completion
 
 
 class ModeCoordinates(NamedTuple):
@@ -79,7 +79,7 @@ def to_mode_coordinates(w21: ArrayLike, w32: ArrayLike, data: Dataset) -> ModeCo
     ([0.1, 0.1, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2])
     """
     w21, w32 = _layers_for(data, w21, w32)
-    u, v = completed(data.modes.u, w32), completed(data.modes.v, w21.T)
+    u, v = orthonormal_completion(data.modes.u, w32), orthonormal_completion(data.modes.v, w21.T)
     r = _rotation(w21, w32, data.modes)
     return ModeCoordinates(r.T @ w21 @ v, u.T @ w32 @ r, r, u, v)
 
@@ -153,7 +153,7 @@ def simplified_flow(
     >>> simplified_flow([0.0, 1.0, 9.0], w21, w32, data, balanced=True).round(3)[:, 0].tolist()
     [0.09, 0.756, 1.414]
     """
-    times, order = np.unique(times_of(t), return_inverse=True)
+    times = times_of(t)
     tau = _check.real("tau", tau, 0.0, above=True)
     rtol = _check.real("rtol", rtol, 1e-13, 1e-2)
     w21, w32 = _layers_for(data, w21, w32)
@@ -164,7 +164,7 @@ def simplified_flow(
         switch("balanced", balanced),
     )
     with _blas.one_thread():
-        return simplified(times / tau, w21, w32, data.modes, data.inputs, moves, rtol)[order]
+        return simplified(times / tau, w21, w32, data.modes, data.inputs, moves, rtol)
 
 
 class Moves(NamedTuple):
@@ -237,14 +237,14 @@ def _diagonal(w21: Floats, w32: Floats, modes: Modes, r: Floats) -> tuple[Floats
 def _own_bases(w21: Floats, w32: Floats, modes: Modes) -> _Bases:
     """Return the units themselves, but of many outputs only the directions that the weights can reach."""
     n_outputs, hidden = w32.shape
-    outputs = completed(modes.u, w32) if n_outputs > modes.s.size + hidden else np.eye(n_outputs)
+    outputs = orthonormal_completion(modes.u, w32) if n_outputs > modes.s.size + hidden else np.eye(n_outputs)
     return _Bases(outputs, np.eye(hidden), np.eye(w21.shape[1]))
 
 
 def _bar_bases(w32: Floats, modes: Modes, r: Floats) -> _Bases:
     """Return U, R and V, completed by directions that the weights can reach."""
     # Correlated inputs may lead W21 to inputs that neither it nor the modes hold at first.
-    return _Bases(completed(modes.u, w32), r, completed(modes.v, np.eye(len(modes.v))))
+    return _Bases(orthonormal_completion(modes.u, w32), r, orthonormal_completion(modes.v, np.eye(len(modes.v))))
 
 
 def _strengths(
@@ -255,5 +255,5 @@ def _strengths(
     lower, upper = bases.hidden.T @ w21 @ bases.inputs, bases.outputs.T @ w32 @ bases.hidden
     _memory.require("the weights at all times", 16 * (lower.size + upper.size) * max(1, times.size))
     sigma_xx = bases.inputs.T @ sigma_xx @ bases.inputs
-    lower, upper = integrate_flow(times, lower, upper, u * modes.s @ v.T, sigma_xx, rtol)
+    lower, upper = integrate(averaged(u * modes.s @ v.T, sigma_xx), times, lower, upper, rtol)
     return np.asarray(np.einsum("oa,toh,tha->ta", u, upper, lower @ v, optimize=True))
