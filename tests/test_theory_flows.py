@@ -191,8 +191,8 @@ def test_stochastic_flow_scatters_as_learning_with_replacement_does(rate):
 def test_large_weights_take_shorter_steps_of_a_stochastic_flow():
     data = pl.toy()
     w = pl.Gaussian(2.0).draw(data, hidden=32, rng=0)
-    lower, upper = theory.stochastic_flow([50], *w, data, 1e-4, members=3, rng=0)
-    expected = theory.modified_flow([50], *w, data, 1e-4)
+    lower, upper = theory.stochastic_flow([5_000], *w, data, 1e-6, members=3, rng=0)
+    expected = theory.modified_flow([5_000], *w, data, 1e-6)
     np.testing.assert_allclose(lower[:, 0], np.repeat(expected[0], 3, axis=0), atol=0.05)
     np.testing.assert_allclose(upper[:, 0], np.repeat(expected[1], 3, axis=0), atol=0.05)
 
