@@ -60,7 +60,7 @@ def train(
     hidden : int
         Hidden units.
     rate : float
-        Learning rate, above 0. Rates above about 1 / s1, s1 being the largest association strength, diverge.
+        Learning rate, above 0; see `theory.max_rate` for the largest at which learning is stable.
     epochs : float
         Length in epochs of P presentations, rounded to whole presentations.
     init : Gaussian, Decoupled, Balanced or (w21, w32)

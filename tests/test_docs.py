@@ -36,6 +36,21 @@ def test_every_public_function_and_class_has_an_example_or_attributes():
         assert "Examples\n" in text or "Attributes\n" in text or "Parameters\n" in text, name
 
 
+def test_every_function_of_theory_and_plots_has_an_example():
+    plots = pytest.importorskip("pylinear.plots")
+    for module in (pylinear.theory, plots):
+        functions = [getattr(module, name) for name in module.__all__ if inspect.isfunction(getattr(module, name))]
+        assert len(functions) > 10
+        assert [x.__name__ for x in functions if "Examples\n" not in inspect.getdoc(x)] == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{page}" for page in PAGES)])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text())
+    assert [x for x in targets if "://" not in x and not (path.parent / x).exists()] == []
+
+
 @pytest.mark.core
 def test_python_in_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain, layers_of, tau_of, time_of
+from pylinear.theory._domain import broadcast, in_domain, layers_of, require, tau_of, time_of
 from pylinear.theory._modes import log_ratio, mode_strength, shallow_strength, transition_time
 
 # Above this logit of u / s, u is s to the last digit.
@@ -64,8 +64,7 @@ def deep_time(a: ArrayLike, s: ArrayLike, a0: ArrayLike, layers: int, tau: Array
     a, tau = in_domain("a", a, 0.0, above=False, domain="at least 0"), tau_of(tau)
     s, a0 = _ends(s, a0, layers)
     broadcast(a, s, a0, tau)
-    if np.any(a < a0) or np.any(a >= s):
-        raise ValueError("a must be at least a0 and below s, which a mode takes for ever to reach")
+    require((a0 <= a) & (a < s), "a must be at least a0 and below s, which a mode never quite reaches", a=a, a0=a0, s=s)
     with np.errstate(divide="ignore", over="ignore", under="ignore"):
         approached = log_ratio(a - a0, s - a)
         if layers == 1:
@@ -117,8 +116,7 @@ def deep_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, layers: int, tau: A
     t, tau = time_of(t), tau_of(tau)
     s, a0 = _ends(s, a0, layers)
     broadcast(t, s, a0, tau)
-    if np.any(a0 > s):
-        raise ValueError("a0 must be at most s")
+    require(a0 <= s, "a0 must be at most s", a0=a0, s=s)
     if layers == 1:
         return shallow_strength(t, s, a0, tau)
     if layers == 2:
@@ -141,6 +139,16 @@ def stage_ratio(s: ArrayLike, a0: ArrayLike, layers: int = 2) -> Floats:
     layers : int
         Weight layers, L: 1 for a network without a hidden layer, 2 for the paper's.
 
+    Returns
+    -------
+    ndarray
+        The ratio, in the shape that the arguments broadcast to.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its domain.
+
     Notes
     -----
     `transition_time` over the time to s / 2. With one hidden layer :math:`4/\ln(s/a_0 - 1)`, which goes to 0 with the
@@ -154,9 +162,8 @@ def stage_ratio(s: ArrayLike, a0: ArrayLike, layers: int = 2) -> Floats:
     layers = layers_of(layers)
     s, a0 = _ends(s, a0, layers)
     broadcast(s, a0)
-    if np.any(a0 >= s / 2):
-        raise ValueError("a0 must be below s / 2: a mode that starts there has no time before its middle")
-    return transition_time(s, 1.0, layers) / deep_time(s / 2, s, a0, layers)
+    require(a0 < s / 2, "a0 must be below s / 2, or there is no time before the middle", a0=a0, s=s)
+    return np.asarray(transition_time(s, 1.0, layers) / deep_time(s / 2, s, a0, layers))
 
 
 def _ends(s: ArrayLike, a0: ArrayLike, layers: int) -> tuple[Floats, Floats]:

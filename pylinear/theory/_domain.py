@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pylinear import _check
 from pylinear._check import Floats
@@ -25,6 +25,16 @@ def broadcast(*arguments: Floats) -> None:
     except ValueError:
         shapes = ", ".join(str(x.shape) for x in arguments)
         raise ValueError(f"the arguments must broadcast to one shape; got shapes {shapes}") from None
+
+
+def require(holds: NDArray[np.bool_], sentence: str, **arguments: Floats) -> None:
+    """Raise with `sentence` and the first of the arguments, broadcast together, for which it does not hold."""
+    if np.all(holds):
+        return
+    first = int(np.argmin(holds))
+    together = np.broadcast_arrays(holds, *arguments.values())[1:]
+    got = ", ".join(f"{name} = {x.flat[first]:g}" for name, x in zip(arguments, together, strict=True))
+    raise ValueError(f"{sentence}; got {got}")
 
 
 def time_of(t: ArrayLike) -> Floats:

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from pylinear import _check
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain, layers_of, tau_of, time_of
+from pylinear.theory._domain import broadcast, in_domain, layers_of, require, tau_of, time_of
 
 
 def mode_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -80,6 +80,16 @@ def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     tau : array_like
         Time constant, above 0.
 
+    Returns
+    -------
+    ndarray
+        Time, in the shape that the arguments broadcast to.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its domain.
+
     Notes
     -----
     :math:`t = (\tau/s) \ln(s/\epsilon - 1)`; the printed :math:`(\tau/s) \ln(s/\epsilon)` is its limit for eps -> 0.
@@ -93,8 +103,7 @@ def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     eps = in_domain("eps", eps, 0.0, above=True, domain="above 0")
     tau = tau_of(tau)
     broadcast(s, eps, tau)
-    if np.any(eps > s / 2):
-        raise ValueError("eps must be at most s / 2: a mode cannot come within eps of s before it leaves eps")
+    require(eps <= s / 2, "eps must be at most s / 2, or a mode is within eps of s before it leaves eps", eps=eps, s=s)
     return np.asarray(tau / s * log_ratio(s - 2 * eps, eps))
 
 
@@ -110,6 +119,16 @@ def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     tau : array_like
         Time constant, above 0.
 
+    Returns
+    -------
+    ndarray
+        Time, in the shape that the arguments broadcast to.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its domain.
+
     Notes
     -----
     :math:`t_{half} = \tau/(2s) \ln(s/a_0 - 1)`.
@@ -123,8 +142,7 @@ def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     a0 = in_domain("a0", a0, 0.0, above=True, domain="above 0, where (10) holds")
     tau = tau_of(tau)
     broadcast(s, a0, tau)
-    if np.any(a0 > s / 2):
-        raise ValueError("a0 must be at most s / 2: a mode that starts above never passes it")
+    require(a0 <= s / 2, "a0 must be at most s / 2, which a mode that starts above never passes", a0=a0, s=s)
     return np.asarray(tau / (2 * s) * log_ratio(s - 2 * a0, a0))
 
 
@@ -139,6 +157,16 @@ def transition_time(s: ArrayLike, tau: ArrayLike = 1.0, layers: int = 2) -> Floa
         Time constant, above 0.
     layers : int
         Weight layers, L: 1 for a network without a hidden layer, 2 for the paper's.
+
+    Returns
+    -------
+    ndarray
+        Time, in the shape that the arguments broadcast to.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its domain.
 
     Notes
     -----
@@ -168,6 +196,16 @@ def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: Array
         Association strength, and strength at t = 0; any real numbers.
     tau : array_like
         Time constant, above 0.
+
+    Returns
+    -------
+    ndarray
+        b(t), in the shape that the arguments broadcast to.
+
+    Raises
+    ------
+    ValueError
+        If an argument is outside its domain.
 
     Notes
     -----

@@ -75,7 +75,8 @@ def to_mode_coordinates(w21: ArrayLike, w32: ArrayLike, data: Dataset) -> ModeCo
     >>> import pylinear as pl
     >>> data = pl.toy()
     >>> bar = to_mode_coordinates(*pl.Decoupled(0.1, 0.2).draw(data, hidden=4, rng=0), data)
-    >>> bar.w21_bar.diagonal().round(6).tolist(), bar.w32_bar.diagonal().round(6).tolist()
+    >>> modes = data.modes.s.size  # rows and columns beyond these belong to what is outside the modes
+    >>> bar.w21_bar.diagonal()[:modes].round(6).tolist(), bar.w32_bar.diagonal()[:modes].round(6).tolist()
     ([0.1, 0.1, 0.1, 0.1], [0.2, 0.2, 0.2, 0.2])
     """
     w21, w32 = _layers_for(data, w21, w32)
@@ -138,10 +139,11 @@ def simplified_flow(
 
     Notes
     -----
-    With no move this is `flow`, with all four and orthogonal inputs of one length (10). `balanced` keeps the effective
-    initial strength of each mode, :math:`a_0 = |\hat M_\alpha|^2`; see `initial_strength`. Only the first and the last
-    two change anything: what a move alone costs is the difference that its switch makes. W21 beyond the span of the
-    inputs has no effect, with the first move or without.
+    With no move this is `flow`, with all four and white inputs (10). `balanced` alone keeps the effective initial
+    strength of each mode, :math:`a_0 = |\hat M_\alpha|^2`, see `initial_strength`; with `diagonal` what is left of it
+    is :math:`(R^T \hat M)_{\alpha\alpha}^2`. Only the first and the last two change anything: what a move alone costs
+    is the difference that its switch makes. Smaller weights do not make `diagonal` cheaper, more hidden units do. W21
+    beyond the span of the inputs has no effect, with the first move or without.
 
     Examples
     --------

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain
+from pylinear.theory._domain import broadcast, in_domain, require
 
 
 def batch_delay(a: ArrayLike, s: ArrayLike, a0: ArrayLike) -> Floats:
@@ -48,6 +48,5 @@ def batch_delay(a: ArrayLike, s: ArrayLike, a0: ArrayLike) -> Floats:
     a0 = in_domain("a0", a0, 0.0, above=True, domain="above 0")
     a = in_domain("a", a, 0.0, above=True, domain="at least a0 and below s")
     broadcast(a, s, a0)
-    if np.any(a0 >= s) or np.any(a < a0) or np.any(a >= s):
-        raise ValueError("a must be at least a0 and below s, and a0 below s")
+    require((a0 <= a) & (a < s), "a must be at least a0 and below s", a=a, a0=a0, s=s)
     return np.asarray((np.log(a) - np.log(a0) + 2 * (np.log(s - a) - np.log(s - a0))) / 4)
