@@ -33,10 +33,13 @@ class Pacing(NamedTuple):
     pairs : (P, P)
         Entry (p, q): how often, on average over an epoch, item q follows item p in it, less half of
         shares[p] shares[q].
+    period : int
+        Presentations after which it begins again.
     """
 
     shares: Floats
     pairs: Floats
+    period: int
 
 
 def pacing(order: str | NDArray[np.int64], n_items: int) -> Pacing:
@@ -49,7 +52,7 @@ def pacing(order: str | NDArray[np.int64], n_items: int) -> Pacing:
             "reshuffled": -np.eye(n_items) / 2,
             "with_replacement": -all_pairs / (2 * n_items),
         }
-        return Pacing(ones, pairs[order])
+        return Pacing(ones, pairs[order], 1 if order == "with_replacement" else n_items)
     epochs = order.reshape(-1, n_items) if order.size % n_items == 0 else order[None]
     if order.size % n_items or np.any(np.sort(epochs, axis=1) != np.arange(n_items)):
         epochs = order[None]  # not one permutation after the other
@@ -61,7 +64,7 @@ def pacing(order: str | NDArray[np.int64], n_items: int) -> Pacing:
             seen[item] += 1
         following -= np.outer(seen, seen) / 2
         shares += seen
-    return Pacing(shares * (n_items / order.size), following * (n_items / order.size))
+    return Pacing(shares * (n_items / order.size), following * (n_items / order.size), epochs.shape[1])
 
 
 def averaged(sigma_yx: Floats, sigma_xx: Floats) -> Velocity:
@@ -103,6 +106,22 @@ def _transposed(matrices: Floats) -> Floats:
     return np.swapaxes(matrices, -1, -2)
 
 
+_EPS, _TINY = float(np.finfo(float).eps), float(np.finfo(float).tiny)
+
+
+class _Grown:
+    """The event of a weight that exceeds a limit."""
+
+    terminal = True
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+
+    def __call__(self, _: float, state: Floats) -> float:
+        """Return what changes its sign then."""
+        return float(np.abs(state).max()) - self._limit
+
+
 def integrate(
     velocity: Velocity, t: Floats, w21: Floats, w32: Floats, rtol: float, poll: Callable[[], None] = lambda: None
 ) -> tuple[Floats, Floats]:
@@ -130,17 +149,28 @@ def integrate(
 
     start = np.concatenate([w21.ravel(), w32.ravel()])
     once, index = np.unique(t, return_inverse=True)
-    if not once.size or once[-1] == 0:
-        states = np.tile(start, (t.size, 1))
-    else:
-        # Small weights matter as long as they are small: the absolute tolerance is set by the weights at the start.
-        atol = rtol * max(float(np.abs(start).max()), np.finfo(float).tiny)
+    states = np.tile(start, (once.size, 1))
+    now, done, state = 0.0, np.searchsorted(once, 0.0, side="right"), start
+    while done < once.size:
+        # Small weights matter as long as they are small: the absolute tolerance is set by the weights at the start, but
+        # never below the roundoff of those that have grown.
+        largest = float(np.abs(state).max())
+        atol = max(rtol * max(float(np.abs(start).max()), _TINY), _EPS * largest)
+        grown = _Grown(max(largest, atol / _EPS) * 1e3)
         # A trial step that is far too long overflows, and is rejected for it.
         with np.errstate(over="ignore", invalid="ignore"):
-            solution = solve_ivp(flat, (0.0, once[-1]), start, method="DOP853", t_eval=once, rtol=rtol, atol=atol)
+            solution = solve_ivp(
+                flat, (now, once[-1]), state, "DOP853", once[done:], events=grown, rtol=rtol, atol=atol
+            )
         if not solution.success:
             raise RuntimeError(f"the flow could not be integrated: {solution.message}")
-        states = solution.y.T[index]
+        reached = len(solution.t)  # a list where it is none
+        if reached:
+            states[done : done + reached] = solution.y.T
+        done += reached
+        if solution.t_events is not None and solution.y_events is not None and solution.status == 1:
+            now, state = solution.t_events[0][-1], solution.y_events[0][-1]
+    states = states[index]
     return states[:, : w21.size].reshape(-1, *w21.shape), states[:, w21.size :].reshape(-1, *w32.shape)
 
 

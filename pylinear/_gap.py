@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pylinear import _check
 from pylinear._check import Floats
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
     import xarray
 
 
+# Rows of a table; more modes than that share the last.
+_MOST_ROWS = 20
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Gap:
     """Online learning held against a chain of theories, each of which drops one assumption of the one before.
 
     R runs, T recorded times, M modes: the first `Modes.rank` of the data's, which have a strength. Where a run stopped
-    early, what was measured is NaN, and so are the flows unless other runs share its weights.
+    early, what was measured is NaN, and so are the flows unless other runs share its weights. Tables count records of
+    runs that did not diverge, if there are any, at whole epochs, if there are any: within an epoch online learning is
+    ahead of or behind every mean over its items, by the order of the rate.
 
     Attributes
     ----------
@@ -39,8 +46,7 @@ class Gap:
         features; "(10), paper's a0": (10) with one initial strength for all modes and runs; "(10), effective a0": (10)
         with each mode's own, see `theory.initial_strength`; "flow (7)-(8)": the averaged flow from the run's own
         initial weights; "modified flow": the same with what the rate adds to first order, see `theory.modified_flow`,
-        but for order
-        "with_replacement", where `scatter` stands in its place.
+        but for order "with_replacement", where `scatter` stands in its place.
     paper_strength : float
         The initial strength behind "(10), paper's a0": the expected one, N2 sigma^2 / 2 for Gaussian weights of
         standard deviation sigma; for other weights the mean of the effective ones.
@@ -95,6 +101,18 @@ class Gap:
     def _of_runs(self, theory: str) -> Floats:
         return np.broadcast_to(self.theories[theory].strengths, self.measured.shape)
 
+    @cached_property
+    def counted(self) -> NDArray[np.bool_]:
+        """Which records the tables count, (R, T)."""
+        run = self.run
+        known = ~np.isnan(run.loss)
+        lasting = np.array([status != "diverged" for status in run.status])
+        whole = run.presentations % self.source.period == 0
+        if lasting.any():
+            known &= lasting[:, None]
+        # The start is whole, and no gap.
+        return known & whole if whole[run.presentations > 0].any() else known
+
     def against(self) -> dict[str, Floats]:
         """Return the largest |measured - theory| / s over time and runs, for each theory and mode, (M,).
 
@@ -103,20 +121,16 @@ class Gap:
         return {name: self._largest(self.measured - curves.strengths) for name, curves in self.theories.items()}
 
     def by_cause(self) -> dict[str, Floats]:
-        """Return the largest |difference| / s over time that each cause makes, (M,).
-
-        Between neighbours in the chain of theories, over all runs:
+        """Return the largest |difference| / s, over time and runs, that each cause makes, (M,).
 
         - "finite N": (10) with the association strengths of (13) and of the sample, for data from a tree;
         - "initial strength": (10) with the paper's a0 and with the effective one;
-        - "balance, coupling": the latter and the flow, which assumes neither balanced nor decoupled weights.
-
-        Of the runs together:
-
-        - "finite rate, mean": the mean over runs of what was measured less the flow;
+        - "balance, coupling": the latter and the flow, which assumes neither balanced nor decoupled weights;
+        - "finite rate, mean": the flow and what was measured, in the mean over runs that share their initial weights;
         - "finite rate, scatter": the standard deviation over runs of what was measured less the last theory of the
           chain; NaN for a single run;
-        - "unexplained": the mean over runs of what was measured less the modified flow; or
+        - "unexplained": the modified flow and what was measured, in the mean over runs that share their initial
+          weights; or
         - "scatter, predicted", for order "with_replacement": the largest of `scatter`.
         """
         chain = list(self.theories.items())
@@ -133,32 +147,39 @@ class Gap:
 
     def by_rate(self) -> dict[str, Floats]:
         """Return those of `by_cause` that go to zero with the rate, as they were measured, (M,) each."""
-        mean, _ = self._moments(FLOW)
-        rest, sd = self._moments(MODIFIED if MODIFIED in self.theories else FLOW)
-        out = {"finite rate, mean": self._largest(mean), "finite rate, scatter": self._largest(sd)}
-        if MODIFIED in self.theories:
-            out["unexplained"] = self._largest(rest)
+        last = self.predicted if self.predicted is not None else self.flow
+        out = {
+            "finite rate, mean": self._largest(self._mean(self.measured - self.flow)),
+            "finite rate, scatter": self._largest(self._deviation(self.measured - last)),
+        }
+        if self.predicted is not None:
+            out["unexplained"] = self._largest(self._mean(self.measured - last))
         return out
 
-    def _moments(self, theory: str) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation over runs of measured - theory, (T, M) each.
+    def _mean(self, difference: Floats) -> Floats:
+        """Return the mean of (R, T, M) over the runs that count and share their weights, (R, T, M) or (T, M)."""
+        if not self.source.shared:
+            return difference
+        counted = self.counted[..., None]
+        with np.errstate(invalid="ignore", over="ignore"):
+            return np.asarray(np.where(counted, difference, 0.0).sum(axis=0) / counted.sum(axis=0))
 
-        NaN where nothing is known.
-        """
-        difference = self.measured - self.theories[theory].strengths
-        known = ~np.isnan(difference)
-        n = known.sum(axis=0)
+    def _deviation(self, difference: Floats) -> Floats:
+        """Return the standard deviation of (R, T, M) over the runs that count, (T, M); NaN for fewer than two."""
+        counted = self.counted[..., None]
+        n = counted.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            mean = np.where(known, difference, 0.0).sum(axis=0) / n
-            squares = np.where(known, difference - mean, 0.0) ** 2
-            return mean, np.where(n > 1, np.sqrt(squares.sum(axis=0) / (n - 1)), np.nan)
+            mean = np.where(counted, difference, 0.0).sum(axis=0) / n
+            squares = np.where(counted, difference - mean, 0.0) ** 2
+            return np.where(n > 1, np.sqrt(squares.sum(axis=0) / (n - 1)), np.nan)
 
     def by_move(self) -> dict[str, Floats]:
         """Return the largest |difference| / s, over time and runs, that each simplification of the flow makes, (M,).
 
         The four moves from the flow (7)-(8) to (10), each made alone: "decorrelated inputs", "SVD coordinates" (an
-        exact rewriting: what it changes is the integrator's error), "diagonal", "balanced"; and "all four". See
-        `theory.simplified_flow`, which has them as switches.
+        exact rewriting: what it changes is the integrator's error), "diagonal", "balanced"; and "all four", which is
+        (10) from the strength that "diagonal" leaves of the effective a0. That is another (10) than the one in
+        `theories`, where each mode keeps all of it. See `theory.simplified_flow`, which has the moves as switches.
         """
         return {name: self._largest(strengths - self.flow) for name, strengths in self.source.moved().items()}
 
@@ -168,10 +189,16 @@ class Gap:
         return "\n".join(["What each simplification of the flow costs alone", *_table(costs, self._rows(costs))])
 
     def _rows(self, columns: Mapping[str, Floats]) -> list[tuple[str, str, list[float]]]:
-        """Return one row a mode: its number, association strength and the columns."""
-        return [
-            (str(mode + 1), f"{s:.4g}", [float(x[mode]) for x in columns.values()]) for mode, s in enumerate(self.s)
+        """Return one row a mode: its number, association strength and the columns; the last of many in one row."""
+        shown = self.s.size if self.s.size <= _MOST_ROWS else _MOST_ROWS - 1
+        rows = [
+            (str(mode + 1), f"{s:.4g}", [float(x[mode]) for x in columns.values()])
+            for mode, s in enumerate(self.s[:shown])
         ]
+        if shown < self.s.size:
+            rest = [_largest_known(x[shown:]) for x in columns.values()]
+            rows.append((f"{shown + 1}-{self.s.size}", f"<={self.s[shown]:.3g}", rest))
+        return rows
 
     def loss_gaps(self) -> dict[str, Floats]:
         """Return |measured loss - theory's| at all times relative to the first record's loss, (R, T) a theory."""
@@ -197,10 +224,11 @@ class Gap:
             }
 
     def _largest(self, difference: Floats) -> Floats:
-        """Return the largest |difference| / s, (M,), over all else; NaN where nothing is known."""
+        """Return the largest |difference| / s of (R, T, M), (1, T, M) or (T, M) that counts, (M,); NaN if none does."""
+        difference = np.broadcast_to(difference, self.measured.shape)
         with np.errstate(invalid="ignore", over="ignore"):
-            largest = np.fmax.reduce((np.abs(difference) / self.s).reshape(-1, self.s.size))
-        return np.asarray(largest)
+            relative = np.where(self.counted[..., None], np.abs(difference) / self.s, np.nan)
+        return np.asarray(np.fmax.reduce(relative.reshape(-1, self.s.size)))
 
     def to_xarray(self) -> xarray.Dataset:
         """Return the curves of mode strengths, losses and maps, and both tables, as one labelled xarray Dataset.
@@ -215,9 +243,9 @@ class Gap:
     def __str__(self) -> str:
         run, against = self.run, self.against()
         rows = self._rows(against)
-        rows.append(("loss", "", [_largest_known(x) for x in self.loss_gaps().values()]))
+        rows.append(("loss", "", [_largest_known(x[self.counted]) for x in self.loss_gaps().values()]))
         if run.maps is not None:
-            rows.append(("map", "", [_largest_known(x) for x in self.map_gaps().values()]))
+            rows.append(("map", "", [_largest_known(x[self.counted]) for x in self.map_gaps().values()]))
         causes = self.by_cause()
         n = len(run.status)
         lines = [
@@ -234,6 +262,8 @@ class Gap:
         stopped = n - run.status.count("ok")
         if stopped:
             lines.append(f"{stopped} of the runs stopped early: {', '.join(sorted(set(run.status) - {'ok'}))}.")
+            if 0 < run.status.count("diverged") < n:
+                lines.append("Those that diverged are left out.")
         return "\n".join(lines)
 
     def __repr__(self) -> str:
@@ -241,7 +271,7 @@ class Gap:
 
 
 def _largest_known(values: Floats) -> float:
-    return float(np.fmax.reduce(values, axis=None))
+    return float(np.fmax.reduce(values, axis=None, initial=np.nan))
 
 
 def _table(names: Iterable[str], rows: list[tuple[str, str, list[float]]]) -> list[str]:
@@ -283,7 +313,7 @@ def gap(run: Run, *, tree: Tree | None = None) -> Gap:
     AssumptionWarning
         If the inputs are not white (orthogonal inputs of one length are), which (10) assumes and the flow does not; or
         if the order given shows some items more often than others, which (10) and the flow both leave out and the
-        modified flow does not.
+        modified flow does not; or if the rate is above the largest at which learning is stable.
 
     Raises
     ------

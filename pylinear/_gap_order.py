@@ -41,7 +41,8 @@ class GapOrder:
         Largest association strength: rate x s1 is the size of a step.
     gaps : dict of str to (n,) float64
         The largest gap over modes and time relative to s, for each of the causes "finite rate, mean", "finite rate,
-        scatter" and "unexplained" of `Gap.by_cause` that is known and above 0 at all rates.
+        scatter" and "unexplained" of `Gap.by_cause` that is known and above 0 at all rates; for order
+        "with_replacement" scatter alone, which the mean gap hardly rises above.
     powers : dict of str to Power
         The fit to each of these.
     """
@@ -95,6 +96,7 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     For batch, cyclic and reshuffled learning the mean gap is of order 1; scatter over reshuffled orders is of order
     3/2 and over orders with replacement of order 1/2; what the modified flow leaves unexplained is of order 2. The mean
     over R runs of different orders has the standard error scatter / sqrt(R), which hides the latter unless R is large.
+    Runs with initial weights of their own are taken one by one: then "unexplained" holds the scatter of order 3/2, too.
 
     Examples
     --------
@@ -118,6 +120,8 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     if any(x.run.update != known[0].run.update or not np.array_equal(x.run.order, known[0].run.order) for x in known):
         raise ValueError("runs must go through the items in the same way; their updates or orders differ")
     causes = [x.by_rate() for x in known]
+    if known[0].predicted is None:  # the mean is that of a noise as large, of no order of its own
+        causes = [{"finite rate, scatter": cause["finite rate, scatter"]} for cause in causes]
     gaps = {}
     for name in causes[0]:
         largest = np.array([np.max(cause.get(name, np.nan)) for cause in causes])

@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pylinear._check import Floats
+
 if TYPE_CHECKING:
     import xarray
 
     from pylinear._gap import Gap
+
+
+def _of_runs(gaps: dict[str, Floats], shape: tuple[int, ...]) -> Floats:
+    return np.stack([np.broadcast_to(x, shape) for x in gaps.values()])
 
 
 def gap_dataset(gap: Gap) -> xarray.Dataset:
@@ -24,6 +30,7 @@ def gap_dataset(gap: Gap) -> xarray.Dataset:
     variables = {
         "mode_strength": (("source", "run", "time", "mode"), np.stack(strengths)),
         "loss": (("source", "run", "time"), np.stack(loss)),
+        "loss_gap": (("theory", "run", "time"), _of_runs(gap.loss_gaps(), shape[:2])),
         "association_strength": (("mode",), gap.s),
         "largest_gap": (("theory", "mode"), np.stack(list(against.values()))),
         "gap_by_cause": (("cause", "mode"), np.stack(list(causes.values()))),
@@ -32,6 +39,7 @@ def gap_dataset(gap: Gap) -> xarray.Dataset:
         m = gap.s.size
         maps = [run.maps[..., :m, :m]]
         maps += [np.broadcast_to(x.maps, (*shape, m)) for x in theories.values() if x.maps is not None]
+        variables["map_gap"] = (("theory", "run", "time"), _of_runs(gap.map_gaps(), shape[:2]))
         variables["map"] = (("source", "run", "time", "mode", "other_mode"), np.stack(maps))
     if gap.scatter is not None:
         variables["scatter"] = (("time", "mode"), gap.scatter)

@@ -244,8 +244,9 @@ class _Kept:
 
 def mode_maps(problem: Problem, layers: Layers) -> Floats:
     """Return u_alpha^T W32 W21 v_beta, (..., K, K)."""
-    left = problem.synthesizers.T @ layers.w32
-    return np.asarray(left @ (np.swapaxes(layers.lower, -1, -2) @ problem.inputs.analyzers), dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # of a run that has diverged
+        left = problem.synthesizers.T @ layers.w32
+        return np.asarray(left @ (np.swapaxes(layers.lower, -1, -2) @ problem.inputs.analyzers), dtype=np.float64)
 
 
 class Flow:

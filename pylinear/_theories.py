@@ -76,13 +76,15 @@ class Theories:
         order = "batch" if run.update == "batch" else run.order
         self._with_replacement = isinstance(order, str) and order == "with_replacement"
         self._pace = pacing(order, run.data.n_items)
+        # After so many presentations learning is where a flow can be, if it goes through the items in turn at all.
+        self.period = 1 if run.update == "flow" or self._with_replacement else self._pace.period
         self._reducer = for_theory(run.networks.reducer)
         self.s: Floats = modes.s[: modes.rank] / self.kappa
         self._strengths = run.initial_strengths[:, : modes.rank]
         began = [k for k in range(len(run.status)) if run.networks.began(k)]
-        self._shared = isinstance(run.init, Given) and run.init.w21.ndim == 2
+        self.shared = isinstance(run.init, Given) and run.init.w21.ndim == 2
         # Where all runs share their weights one speaks for them, that which went furthest.
-        self._runs = [max(began, key=lambda k: int(run.completed[k]))] if self._shared and began else began
+        self._runs = [max(began, key=lambda k: int(run.completed[k]))] if self.shared and began else began
 
     def warn(self) -> None:
         """Warn of what the theories assume and the run does not meet."""
@@ -90,6 +92,14 @@ class Theories:
             warnings.warn(
                 f"the inputs are not white (off by {self._colour:.2g} of their correlations), which (10) assumes "
                 "and the flow does not",
+                AssumptionWarning,
+                stacklevel=3,
+            )
+        largest = theory.max_rate(self._run.data, "batch" if self._run.update == "batch" else "online")
+        if self._run.update != "flow" and self._run.rate > largest:
+            warnings.warn(
+                f"the rate, {self._run.rate:.3g}, is above the largest at which learning is stable, {largest:.3g}; no "
+                "theory here holds there",
                 AssumptionWarning,
                 stacklevel=3,
             )
@@ -162,7 +172,7 @@ class Theories:
 
     def _flow(self, pace: Pacing | None) -> Curves:
         """Return the averaged flow, or the modified one for a pace, from the weights of each run as far as it went."""
-        shape, maps = (1 if self._shared else len(self._run.status), self._run.epochs.size), self._run.maps is not None
+        shape, maps = (1 if self.shared else len(self._run.status), self._run.epochs.size), self._run.maps is not None
         out = Curves(
             np.full((*shape, self._modes), np.nan),
             np.full(shape, np.nan),
@@ -170,14 +180,14 @@ class Theories:
         )
         with _blas.one_thread():
             for k in self._runs:
-                i = 0 if self._shared else k
+                i = 0 if self.shared else k
                 self._follow(k, pace, Curves(out.strengths[i], out.loss[i], None if out.maps is None else out.maps[i]))
         return out
 
     def moved(self) -> dict[str, Floats]:
         """Return the mode strengths (R, T, M) after each of the four moves alone, and after all."""
         run, modes = self._run, self._run.data.modes
-        shape = 1 if self._shared else len(run.status), run.epochs.size, self._modes
+        shape = 1 if self.shared else len(run.status), run.epochs.size, self._modes
         out = {name: np.full(shape, np.nan) for name in MOVES}
         with _blas.one_thread():
             for k in self._runs:
@@ -186,7 +196,7 @@ class Theories:
                 turned = Modes(problem.synthesizers, modes.s, inputs @ problem.inputs.coefficients, modes.blocks)
                 for name, moves in MOVES.items():
                     strengths = simplified(epochs * run.rate, w21, w32, turned, inputs, moves, _RTOL)
-                    out[name][0 if self._shared else k, : epochs.size] = strengths[:, : self._modes]
+                    out[name][0 if self.shared else k, : epochs.size] = strengths[:, : self._modes]
         return out
 
     def _follow(self, k: int, pace: Pacing | None, out: Curves) -> None:

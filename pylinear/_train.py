@@ -87,9 +87,8 @@ def train(
     rng : int, SeedSequence, BitGenerator, Generator or None
         For initial weights and orders; recorded in ``Run.rng``.
     record : int or sequence of float
-        At how many times to record, evenly spaced from the start to the end (at whole epochs where there are enough of
-        them; fewer where there are not enough presentations), or at which epochs, each rounded to a presentation and
-        recorded once.
+        At how many times at most to record, evenly spaced from the start to the end: at whole epochs, or where there
+        are too few of them equally often in each. Or at which epochs, each rounded to a presentation and recorded once.
     keep : collection of {"hidden", "weights", "maps"}
         What else to record: hidden representations, all weights, the map from inputs to outputs between all modes.
     dtype : {"float64", "float32"}
@@ -390,6 +389,11 @@ def _times(record: Any, total: int, n_items: int, *, whole_epochs: bool) -> NDAr
         count = _check.integer("record", record, 1, 2**31)
         epochs, rest = divmod(total, n_items)
         unit = n_items if rest == 0 and (whole_epochs or epochs >= count - 1) else 1
+        if rest == 0 and epochs and unit == 1 and n_items > 1:
+            # Equally often in each epoch, its end among them.
+            each = min((count - 1) // epochs, n_items)
+            i = np.arange(epochs * each + 1, dtype=np.int64)
+            return np.asarray(i // each * n_items + i % each * n_items // each)
         last = total // unit
         count = min(count, last + 1)
         if count == 1:

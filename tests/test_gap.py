@@ -51,17 +51,47 @@ def test_both_tables_follow_from_the_curves(data):
     gap = gap_at(data, 0.1, init=pl.Gaussian(1e-3), runs=3)
     s, chain = data.modes.s, list(gap.theories)
     assert chain == ["(10), s of (13)", "(10), paper's a0", "(10), effective a0", "flow (7)-(8)", "modified flow"]
+    assert gap.counted.all()
     for name, values in gap.against().items():
         np.testing.assert_allclose(values, np.abs(gap.measured - gap.theories[name].strengths).max(axis=(0, 1)) / s)
     causes = gap.by_cause()
-    for one, other, name in zip(chain, chain[1:], ["finite N", "initial strength", "balance, coupling"], strict=False):
+    names = ["finite N", "initial strength", "balance, coupling", "finite rate, mean"]
+    for one, other, name in zip(chain, chain[1:-1], names, strict=False):
         difference = gap.theories[one].strengths - gap.theories[other].strengths
         np.testing.assert_allclose(causes[name], np.abs(difference).max(axis=(0, 1)) / s)
-    late = gap.measured - gap.flow
-    np.testing.assert_allclose(causes["finite rate, mean"], np.abs(late.mean(axis=0)).max(axis=0) / s)
     left = gap.measured - gap.predicted
     np.testing.assert_allclose(causes["finite rate, scatter"], left.std(axis=0, ddof=1).max(axis=0) / s)
-    np.testing.assert_allclose(causes["unexplained"], np.abs(left.mean(axis=0)).max(axis=0) / s)
+    # Weights of their own: there is one order for each, and no mean over several.
+    np.testing.assert_array_equal(causes["finite rate, mean"], gap.against()["flow (7)-(8)"])
+    np.testing.assert_array_equal(causes["unexplained"], gap.against()["modified flow"])
+
+
+def test_runs_that_share_their_weights_are_averaged(data):
+    gap = gap_at(data, 0.1, init=pl.Gaussian(1e-3).draw(data, 16, rng=0), runs=5)
+    causes = gap.by_cause()
+    for name, theory_of in (("finite rate, mean", gap.flow), ("unexplained", gap.predicted)):
+        mean = np.abs((gap.measured - theory_of).mean(axis=0)).max(axis=0)
+        np.testing.assert_allclose(causes[name], mean / gap.s)
+        assert np.all(causes[name] < np.abs(gap.measured - theory_of).max(axis=(0, 1)) / gap.s)
+
+
+def test_records_within_an_epoch_are_not_counted(data):
+    # There learning is ahead of or behind every mean over items by the order of the rate.
+    rate = 0.02 / data.modes.s[0]
+    options = {"hidden": 8, "rate": rate, "epochs": 500, "rng": 0, "init": pl.Gaussian(0.05), "order": "cyclic"}
+    often = pl.gap(pl.train(data, record=2001, **options))
+    whole = pl.gap(pl.train(data, record=501, **options))
+    assert often.measured.shape[1] == 2001
+    np.testing.assert_allclose(often.by_cause()["unexplained"], whole.by_cause()["unexplained"], rtol=1e-6)
+    assert np.abs(often.measured - often.predicted).max() > 3 * np.abs(whole.measured - whole.predicted).max()
+    assert str(often).splitlines()[2:] == str(whole).splitlines()[2:]
+    # Where there is nothing else, or nothing is within an epoch, they are.
+    within = pl.gap(pl.train(data, record=[0.25, 1.5], **options))
+    assert within.counted.all()
+    drawn = pl.gap(pl.train(data, record=481, **{**options, "order": "with_replacement"}))
+    assert drawn.counted.all()
+    cycle = pl.gap(pl.train(data, record=[0.5, 1.0, 1.25], **{**options, "order": [0, 1, 2, 3, 3, 2, 1, 0]}))
+    assert cycle.counted.tolist() == [[False, True, False]]
 
 
 def squared(matrix):
@@ -188,11 +218,16 @@ def test_a_shared_flow_goes_as_far_as_the_run_that_went_furthest():
     options = {"hidden": 4, "rate": 0.9, "epochs": 40, "order": "with_replacement", "record": 41}
     run = pl.train(data, init=weights, runs=20, rng=0, **options)
     assert set(run.status) == {"ok", "diverged"}
-    with np.errstate(over="ignore"):
+    with pytest.warns(pl.AssumptionWarning, match="stable"):
         gap = pl.gap(run)
     assert not np.isnan(gap.flow).any()
     late = np.array([status == "diverged" for status in run.status])
     assert np.isnan(gap.measured[late, -1]).all()
+    # The tables are of those that lasted.
+    assert not gap.counted[late].any()
+    largest = np.abs(gap.measured - gap.flow)[~late].max(axis=(0, 1)) / gap.s
+    np.testing.assert_allclose(gap.against()["flow (7)-(8)"], largest)
+    assert str(gap).endswith("Those that diverged are left out.")
     assert not np.isnan(gap.by_cause()["finite rate, mean"]).any()
 
 
@@ -312,7 +347,15 @@ def test_orthogonal_inputs_of_another_length_need_no_warning():
 @pytest.mark.parametrize("runs", [1, 3])
 def test_runs_that_stopped_early_are_told_of(data, runs):
     run = pl.train(data, hidden=4, rate=0.5, epochs=100, rng=0, init=pl.Gaussian(0.1), record=101, runs=runs)
-    text = str(pl.gap(run))
+    with pytest.warns(pl.AssumptionWarning, match="is above the largest at which learning is stable"):
+        gap = pl.gap(run)
+    text = str(gap)
+    assert "left out" not in text
+    # What no run has reached is no gap: the curves of (10) go on.
+    reached = gap.counted.any(axis=0)
+    assert not reached.all()
+    apart = np.abs(gap.theories["(10), paper's a0"].strengths - gap.effective)[:, reached].max(axis=(0, 1)) / gap.s
+    np.testing.assert_allclose(gap.by_cause()["initial strength"], apart)
     assert max(map(len, text.splitlines())) < 150
     assert f"{runs} of the runs stopped early: diverged." in text
 
@@ -335,7 +378,8 @@ def test_an_interrupted_run_has_the_gap_of_what_it_recorded():
 def test_a_gap_that_nobody_measured_is_not_zero():
     run = pl.train(pl.toy(), hidden=4, rate=1e300, epochs=5, rng=0, init=pl.Gaussian(1.0), record=[5.0])
     assert run.status == ("diverged",)
-    gap = pl.gap(run)
+    with pytest.warns(pl.AssumptionWarning, match="stable"):
+        gap = pl.gap(run)
     assert np.isnan(gap.by_cause()["finite rate, mean"]).all()
     assert str(gap).splitlines()[-2].split()[-1] == "-"
 
@@ -396,3 +440,14 @@ def test_the_four_moves_lead_to_formula_10(data):
     wide = gap_at(data, 0.05, init=pl.Gaussian(1e-4), hidden=512, runs=1).by_move()
     narrow = gap_at(data, 0.05, init=pl.Gaussian(1e-4), hidden=8, runs=1).by_move()
     assert wide["all four"].max() < narrow["all four"].max() / 3
+
+
+def test_many_modes_share_the_last_row():
+    data = pl.Tree((30,), 0.2).sample(200, rng=0)
+    run = pl.train(data, hidden=40, rate=0.1 / data.modes.s[0], epochs=20, rng=0, init=pl.Gaussian(1e-2))
+    gap = pl.gap(run)
+    lines = str(gap).splitlines()
+    rest = next(line for line in lines if line.startswith("20-30")).split()
+    largest = [values[19:].max() for values in gap.against().values()]
+    np.testing.assert_allclose([float(x) for x in rest[-len(largest) :]], largest, atol=5.1e-5, rtol=0.05)
+    assert len(lines) < 55

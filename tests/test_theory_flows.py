@@ -223,3 +223,29 @@ def test_what_flows_refuse():
     gram = pl.Dataset.from_gram(np.eye(4), n_features=5)
     with pytest.raises(ValueError, match="outputs are not known"):
         theory.flow([1.0], *w, gram)
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1e-16, 1e-30])
+def test_weights_may_be_as_small_as_they_like(scale):
+    # The flow of small weights is linear until they have grown: from ten times less it is later by ln(10) / s.
+    data = pl.Dataset(np.diag([3.0, 1.0]))
+    w21, w32 = pl.Gaussian(1.0).draw(data, hidden=4, rng=0)
+    t = np.array([0.0, 2.0, 60.0])
+    lower, upper = theory.flow(t - np.log(scale) / 3 * (t > 0), scale * w21, scale * w32, data)
+    tiny = theory.flow(t - np.log(scale / 10) / 3 * (t > 0), scale / 10 * w21, scale / 10 * w32, data)
+    first = in_modes(data, lower, upper)[:, 0], in_modes(data, *tiny)[:, 0]
+    np.testing.assert_allclose(first[0][1:], first[1][1:], rtol=1e-5)
+    assert first[0][1] == pytest.approx(3.0, rel=0.01)
+
+
+def test_flows_that_would_not_end_are_refused():
+    data = pl.toy()
+    w = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)
+    for call in (
+        lambda: theory.flow([1e7], *w, data),
+        lambda: theory.modified_flow([1e9], *w, data, 0.01),
+        lambda: theory.stochastic_flow([1e9], *w, data, 0.01),
+        lambda: theory.simplified_flow([1e7], *w, data),
+    ):
+        with pytest.raises(ValueError, match=r"^t must be at most 1e\+06 / s_1 in units of tau, s_1 = 1.41"):
+            call()

@@ -7,6 +7,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from pylinear import _check
 from pylinear._check import Floats
+from pylinear._dataset import Dataset
+
+# Of an integrated flow, in units of tau / s_1: minutes of steps, which stay short however little happens.
+_LONGEST = 1e6
 
 
 def in_domain(name: str, value: ArrayLike, low: float, *, above: bool, domain: str, infinite: bool = False) -> Floats:
@@ -48,6 +52,17 @@ def times_of(t: ArrayLike) -> Floats:
     if times.ndim != 1:
         raise ValueError(f"t must be a sequence of times; got shape {times.shape}")
     return times
+
+
+def check_length(times: Floats, data: Dataset) -> None:
+    """Raise if the integration of a flow for such times, in units of tau, would not return."""
+    fastest = float(data.modes.s[0])
+    with np.errstate(over="ignore"):
+        if times.size and np.max(times) * fastest > _LONGEST:
+            raise ValueError(
+                f"t must be at most {_LONGEST:g} / s_1 in units of tau, s_1 = {fastest:.3g}, long after which nothing "
+                f"changes; got {np.max(times):.3g}"
+            )
 
 
 def switch(name: str, value: object) -> bool:

@@ -12,7 +12,7 @@ from pylinear._check import Floats
 from pylinear._dataset import Dataset
 from pylinear._flow import Velocity, averaged, ensemble, integrate, modified, pacing
 from pylinear._random import RNG, as_generator
-from pylinear.theory._domain import times_of
+from pylinear.theory._domain import check_length, times_of
 
 Order = Literal["batch", "cyclic", "reshuffled"] | ArrayLike
 
@@ -72,6 +72,7 @@ def flow(
     """
     tau = _check.real("tau", tau, 0.0, above=True)
     start = _start(t, w21, w32, data, rtol)
+    check_length(start.t / tau, data)
     return start.integrate(averaged(start.outputs @ data.inputs.T, data.sigma_xx), 1 / tau)
 
 
@@ -143,6 +144,7 @@ def modified_flow(
     True
     """
     rate, start = _check.real("rate", rate, 0.0, above=True), _start(t, w21, w32, data, rtol)
+    check_length(start.t * rate, data)
     chosen: str | NDArray[np.int64]
     if isinstance(order, str):
         if order == "with_replacement":
@@ -216,6 +218,7 @@ def stochastic_flow(
     rate = _check.real("rate", rate, 0.0, above=True)
     members = _check.integer("members", members)
     start = _start(t, w21, w32, data, 1e-10, members)
+    check_length(start.t * rate, data)
     w21, w32 = (np.repeat(w[None], members, axis=0) for w in (start.w21, start.w32))
     lower, upper = (np.empty((members, start.t.size, *w.shape[1:])) for w in (w21, w32))
     times, order = np.unique(start.t, return_inverse=True)

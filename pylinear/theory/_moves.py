@@ -11,7 +11,7 @@ from pylinear import _blas, _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, Modes
 from pylinear._flow import averaged, integrate
-from pylinear.theory._domain import switch, times_of
+from pylinear.theory._domain import check_length, switch, times_of
 from pylinear.theory._exact import orthonormal_completion
 
 
@@ -159,6 +159,7 @@ def simplified_flow(
     tau = _check.real("tau", tau, 0.0, above=True)
     rtol = _check.real("rtol", rtol, 1e-13, 1e-2)
     w21, w32 = _layers_for(data, w21, w32)
+    check_length(times / tau, data)
     moves = Moves(
         switch("decorrelated", decorrelated),
         switch("coordinates", coordinates),
