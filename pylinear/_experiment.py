@@ -84,14 +84,6 @@ def write_gap(result: Gap, folder: Path, say: Say) -> list[str]:
             (7.0, 4.5),
         ),
         Picture(
-            "prediction",
-            "measured and predicted gap to the flow",
-            lambda: result,
-            lambda plots, shown, figure: plots.prediction(shown, figure),
-            prediction_table,
-            (8.0, 6.0),
-        ),
-        Picture(
             "gap",
             "its causes",
             lambda: result,
@@ -100,6 +92,14 @@ def write_gap(result: Gap, folder: Path, say: Say) -> list[str]:
             (6.0, 4.5),
         ),
     ]
-    if result.predicted is None:
-        del pictures[1]
+    if result.predicted is not None:
+        prediction = Picture(
+            "prediction",
+            "measured and predicted gap to the flow",
+            lambda: result,
+            lambda plots, shown, figure: plots.prediction(shown, figure),
+            prediction_table,
+            (8.0, 6.0),
+        )
+        pictures.insert(1, prediction)
     return write_pictures(pictures, folder, say)
