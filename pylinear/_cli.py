@@ -25,10 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return commands[arguments.command]()
     except KeyboardInterrupt:
-        print("pylinear: interrupted", file=sys.stderr)
+        _say("pylinear: interrupted")
         return 130
     except (EngineMissingError, OSError, MemoryError, RuntimeError, ValueError) as error:
-        print(f"pylinear: {error}", file=sys.stderr)
+        _say(f"pylinear: {error}")
         return 1
 
 
@@ -42,7 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     figures.add_argument(
         "--out", type=Path, default=Path("pylinear-figures"), help="folder for the files (%(default)s)"
     )
-    _gap_options(commands.add_parser("gap", help="online learning against the theory, on a table or a tree"))
+    _gap_options(commands.add_parser("gap", help="learning, measured against the theory, on a table or a tree"))
     commands.add_parser("info", help="version, engines, instruction set, build, threads, libraries")
     return parser
 
@@ -51,8 +51,8 @@ def _gap_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the gap command."""
     parser.add_argument("table", nargs="?", type=Path, help="CSV: one row an item, one column a property")
     parser.add_argument("--tree", metavar="B,B,...", help="in place of a table: children at each level of a tree")
-    parser.add_argument("--flip", type=float, default=0.1, help="flip probability on its branches (%(default)s)")
-    parser.add_argument("--features", type=int, default=10_000, help="features sampled from it (%(default)s)")
+    parser.add_argument("--flip", type=float, help="flip probability on its branches (0.1)")
+    parser.add_argument("--features", type=int, help="features sampled from it (10,000)")
     parser.add_argument("--hidden", type=int, default=16, help="hidden units (%(default)s)")
     parser.add_argument("--scale", type=float, default=1e-3, help="sd of the initial weights (%(default)s)")
     parser.add_argument("--rate", type=float, help="learning rate (0.05 over the first association strength)")
@@ -69,23 +69,28 @@ def _gap_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, help="folder for tables and pictures; none by default")
 
 
+def _say(line: str) -> None:
+    """Print progress, or an error."""
+    print(line, file=sys.stderr)
+
+
 def _demo(folder: Path) -> int:
     from pylinear._demo import run_demo
 
     began = time.perf_counter()
-    result, written = run_demo(folder, lambda line: print(line, file=sys.stderr))
+    result, written = run_demo(folder, _say)
     print(result)
-    print(f"Wrote {', '.join(written)} to {folder}/ in {time.perf_counter() - began:.1f} s.", file=sys.stderr)
+    _say(f"Wrote {', '.join(written)} to {folder}/ in {time.perf_counter() - began:.1f} s.")
     return 0
 
 
 def _figures(folder: Path) -> int:
-    from pylinear._figures import write_figures
+    from pylinear._figures._catalogue import write_figures
 
     began = time.perf_counter()
-    for name in write_figures(folder, lambda line: print(line, file=sys.stderr)):
+    for name in write_figures(folder, _say):
         print(folder / name)
-    print(f"Done in {time.perf_counter() - began:.1f} s.", file=sys.stderr)
+    _say(f"Done in {time.perf_counter() - began:.1f} s.")
     return 0
 
 
@@ -98,8 +103,8 @@ def _gap(options: argparse.Namespace) -> int:
         print()
         print(result.moves_table())
     if options.out is not None:
-        written = write_gap(result, options.out, lambda line: print(line, file=sys.stderr))
-        print(f"Wrote {', '.join(written)} to {options.out}/.", file=sys.stderr)
+        written = write_gap(result, options.out, _say)
+        _say(f"Wrote {', '.join(written)} to {options.out}/.")
     return 0
 
 

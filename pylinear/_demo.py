@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from pylinear._figures import _paper
@@ -15,9 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _draw(result: Gap, figure: Figure) -> None:
-    from pylinear import plots
-
+def _draw(plots: ModuleType, result: Gap, figure: Figure) -> None:
     ax = plots.learning_curves(result, figure.subplots())
     ax.set_title("Tree of 4 items, 10,000 features: online learning and theory", loc="left")
 

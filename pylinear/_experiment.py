@@ -10,14 +10,7 @@ import numpy as np
 from pylinear import _check, theory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, read_table
-from pylinear._figures._gaps import (
-    curves_table,
-    draw_budget,
-    draw_curves,
-    draw_prediction,
-    gap_table,
-    prediction_table,
-)
+from pylinear._figures._gaps import curves_table, gap_table, prediction_table
 from pylinear._figures._write import Picture, Say, write_pictures
 from pylinear._gap import Gap, gap
 from pylinear._initial import Gaussian
@@ -58,12 +51,17 @@ def _data(options: argparse.Namespace) -> Dataset:
     if (options.table is None) == (options.tree is None):
         raise ValueError("give either a table or --tree")
     if options.table is not None:
+        if options.flip is not None or options.features is not None:
+            raise ValueError("--flip and --features belong to --tree; a table has neither")
         return read_table(options.table)
     try:
         branching = [int(part) for part in options.tree.split(",")]
     except ValueError:
-        raise ValueError(f"--tree must be whole numbers with commas between them; got {options.tree!r}") from None
-    return Tree(branching, options.flip).sample(options.features, rng=options.rng)
+        got = _check.show(options.tree)
+        raise ValueError(f"--tree must be whole numbers with commas between them; got {got}") from None
+    flip = 0.1 if options.flip is None else options.flip
+    features = 10_000 if options.features is None else options.features
+    return Tree(branching, flip).sample(features, rng=options.rng)
 
 
 def _long_enough(s: Floats, a0: float, rate: float) -> int:
@@ -76,9 +74,32 @@ def _long_enough(s: Floats, a0: float, rate: float) -> int:
 
 def write_gap(result: Gap, folder: Path, say: Say) -> list[str]:
     """Write tables and pictures of a gap into `folder`, and return the names of the files."""
-    pictures = [Picture("curves", "mode strengths", lambda: result, draw_curves, curves_table, (7.0, 4.5))]
+    pictures = [
+        Picture(
+            "curves",
+            "mode strengths",
+            lambda: result,
+            lambda plots, shown, figure: plots.learning_curves(shown, figure.subplots()),
+            curves_table,
+            (7.0, 4.5),
+        ),
+        Picture(
+            "gap",
+            "its causes",
+            lambda: result,
+            lambda plots, shown, figure: plots.budget(shown, figure.subplots()),
+            gap_table,
+            (6.0, 4.5),
+        ),
+    ]
     if result.predicted is not None:
-        columns = "measured and predicted gap to the flow"
-        pictures.append(Picture("prediction", columns, lambda: result, draw_prediction, prediction_table, (8.0, 6.0)))
-    pictures.append(Picture("gap", "its causes", lambda: result, draw_budget, gap_table, (6.0, 4.5)))
+        prediction = Picture(
+            "prediction",
+            "measured and predicted gap to the flow",
+            lambda: result,
+            lambda plots, shown, figure: plots.prediction(shown, figure),
+            prediction_table,
+            (8.0, 6.0),
+        )
+        pictures.insert(1, prediction)
     return write_pictures(pictures, folder, say)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import pylinear as pl
-from pylinear import _cli, _engine, _experiment, _figures
-from pylinear._figures import _paper, _write
+from pylinear import _cli, _engine, _experiment
+from pylinear._figures import _catalogue, _paper, _write
 
 
 @pytest.mark.core
@@ -35,7 +35,7 @@ def test_demo_prints_the_table_and_writes_picture_and_data(tmp_path, capsys):
     runs = {row["run"] for row in curves}
     assert len(runs) == 10
     last = [row for row in curves if row["run"] == "10" and row["mode"] == "2"][-1]
-    assert float(last["online"]) == pytest.approx(s[1], rel=1e-3)
+    assert float(last["measured"]) == pytest.approx(s[1], rel=1e-3)
     assert float(last["flow"]) == pytest.approx(s[1], rel=1e-3)
 
 
@@ -49,8 +49,8 @@ def test_demo_without_matplotlib_says_so(tmp_path, capsys, monkeypatch):
 
 
 def test_figures_writes_every_figure_and_lists_the_files(tmp_path, capsys, monkeypatch):
-    few = [x for x in _figures.PICTURES if x.name in {"figure2", "phase_portrait"}]
-    monkeypatch.setattr(_figures, "PICTURES", few)
+    few = [x for x in _catalogue.PICTURES if x.name in {"figure2", "phase_portrait"}]
+    monkeypatch.setattr(_catalogue, "PICTURES", few)
     out = tmp_path / "some" / "folder"
     assert _cli.main(["figures", "--out", str(out)]) == 0
     printed = capsys.readouterr()
@@ -64,7 +64,7 @@ def test_figures_writes_every_figure_and_lists_the_files(tmp_path, capsys, monke
 
 def test_figures_without_matplotlib_are_tables_and_say_so(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_write.importlib.util, "find_spec", lambda name: None)
-    monkeypatch.setattr(_figures, "PICTURES", _figures.PICTURES[:1])
+    monkeypatch.setattr(_catalogue, "PICTURES", _catalogue.PICTURES[:1])
     assert _cli.main(["figures", "--out", str(tmp_path)]) == 0
     assert "matplotlib is not installed" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["figure2.csv"]
@@ -122,6 +122,8 @@ def test_every_option_of_gap_counts():
     run = measured(base).run
     assert (run.hidden_units, run.init.scale, run.epochs[-1], run.rng, run.order) == (16, 1e-3, 20, 0, "reshuffled")
     assert run.data.tree.branching == (2, 2)
+    plain = measured(["gap", "--tree", "2", "--runs", "1", "--epochs", "1"]).run
+    assert (plain.data.n_features, plain.data.tree.flip) == (10_000, (0.1,))
     for option, value, attribute in (
         ("--hidden", "5", lambda run: run.hidden_units == 5),
         ("--scale", "0.01", lambda run: run.init.scale == 0.01),
@@ -168,6 +170,8 @@ def test_gap_writes_its_tables_and_pictures_and_shows_the_moves(tmp_path, capsys
     [
         ([], "give either a table or --tree"),
         (["some.csv", "--tree", "2,2"], "give either a table or --tree"),
+        (["some.csv", "--flip", "0.3"], "--flip and --features belong to --tree"),
+        (["some.csv", "--features", "9"], "--flip and --features belong to --tree"),
         (["--tree", "2,x"], "--tree must be whole numbers with commas between them; got '2,x'"),
         (["--tree", "2,2", "--flip", "0.7"], "flip must be between 0 and 0.5"),
         (["--tree", "2", "--rate", "0"], "rate must be a finite number above 0"),

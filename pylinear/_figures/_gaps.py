@@ -1,10 +1,11 @@
-"""The gap between online learning and the theory, in pictures."""
+"""The gap between what was measured and the theory, in pictures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
 from itertools import product
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -83,20 +84,20 @@ def gap_table(result: Gap) -> Table:
 
 def curves_table(result: Gap) -> Table:
     """Return all curves of a gap: one row a run, mode and time."""
-    return Table(("run", "mode", "epoch", "online", *CURVES), curves(result))
+    return Table(("run", "mode", "epoch", "measured", *CURVES), curves(result))
 
 
 def prediction_table(shown: Gap) -> Table:
-    """Return the same as a table: one row a run, mode and time."""
-    columns = ("run", "mode", "epoch", "online_minus_flow", "modified_minus_flow", "online_minus_modified")
+    """Return what is left of a gap after the flow and the modified flow: one row a run, mode and time."""
+    columns = ("run", "mode", "epoch", "measured_minus_flow", "modified_minus_flow", "measured_minus_modified")
     return Table(columns, _prediction_rows(shown))
 
 
 def _prediction_rows(shown: Gap) -> Iterator[tuple[object, ...]]:
-    predicted = shown.flow if shown.predicted is None else shown.predicted
+    assert shown.predicted is not None
     for k, mode, t in np.ndindex(shown.measured.shape[0], shown.s.size, shown.run.epochs.size):
-        online, flow, modified = (x[k, t, mode] for x in (shown.measured, shown.flow, predicted))
-        yield k + 1, mode + 1, shown.run.epochs[t], online - flow, modified - flow, online - modified
+        measured, flow, modified = (x[k, t, mode] for x in (shown.measured, shown.flow, shown.predicted))
+        yield k + 1, mode + 1, shown.run.epochs[t], measured - flow, modified - flow, measured - modified
 
 
 def _settings() -> Settings:
@@ -115,36 +116,7 @@ def _settings_table(settings: Settings) -> Table:
     )
 
 
-def _draw_orders(orders: Orders, figure: Figure) -> None:
-    from pylinear import plots
-
-    plots.gap_orders(orders, figure)
-
-
-def draw_prediction(shown: Gap, figure: Figure) -> None:
-    """Draw the gap to the flow as it was measured and as it was predicted."""
-    from pylinear import plots
-
-    plots.prediction(shown, figure)
-
-
-def draw_curves(shown: Gap, figure: Figure) -> None:
-    """Draw the mode strengths of a gap."""
-    from pylinear import plots
-
-    plots.learning_curves(shown, figure.subplots())
-
-
-def draw_budget(shown: Gap, figure: Figure) -> None:
-    """Draw the causes of a gap."""
-    from pylinear import plots
-
-    plots.budget(shown, figure.subplots())
-
-
-def _draw_budget(settings: Settings, figure: Figure) -> None:
-    from pylinear import plots
-
+def _draw_budget(plots: ModuleType, settings: Settings, figure: Figure) -> None:
     panels = figure.subplots(1, len(settings), sharey=True)
     for ax, ((step, hidden), shown) in zip(panels, settings.items(), strict=True):
         plots.budget(shown, ax).set_title(
@@ -160,7 +132,7 @@ PICTURES = (
         "gap_orders",
         "gap against rate for four ways through the items, with fitted powers",
         _orders,
-        _draw_orders,
+        lambda plots, orders, figure: plots.gap_orders(orders, figure),
         _orders_table,
         (13.0, 4.4),
     ),
@@ -168,7 +140,7 @@ PICTURES = (
         "prediction",
         "the gap to the flow, measured and predicted, and what is left",
         lambda: figure3_gap(0.1, 16),
-        draw_prediction,
+        lambda plots, shown, figure: plots.prediction(shown, figure),
         prediction_table,
         (8.0, 6.0),
     ),

@@ -12,8 +12,6 @@ from pylinear._figures._learning import half_times
 from pylinear._figures._table import Table
 from pylinear._run import Run
 
-_NO_MODE = 1e-12
-
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
@@ -104,9 +102,9 @@ def _balanced(run: Run, number: int, epochs: Floats, last: Floats) -> tuple[Floa
     """Return a balanced network's representations, (T, P, N2), and the half times of its modes."""
     modes = run.data.modes
     # A network of N2 hidden units learns N2 modes at most.
-    used = np.flatnonzero(modes.s > _NO_MODE * modes.s[0])[: run.hidden_units]
-    s, a0, tau = modes.s[used], run.initial_strengths[number, used], 1 / run.rate
+    used = min(modes.rank, run.hidden_units)
+    s, a0, tau = modes.s[:used], run.initial_strengths[number, :used], 1 / run.rate
     strengths = theory.mode_strength(epochs[:, None], s, np.maximum(a0, np.finfo(float).tiny), tau)
-    inner = np.sqrt(strengths)[:, None, :] * modes.v[:, used]
+    inner = np.sqrt(strengths)[:, None, :] * modes.v[:, :used]
     left, _, right = np.linalg.svd(inner[-1].T @ last, full_matrices=False)
     return inner @ (left @ right), half_times(s, a0, tau)

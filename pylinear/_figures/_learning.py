@@ -1,4 +1,4 @@
-"""Courses of learning: mode strengths, loss, and the same without a hidden layer."""
+"""Courses of learning: mode strengths and loss, with a hidden layer and without."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pylinear import theory
 from pylinear._check import Floats
 from pylinear._figures._table import Table
 from pylinear._gap import Gap
+from pylinear._theories import EFFECTIVE
 
 CURVES = ("eq10_paper_a0", "eq10_effective_a0", "flow", "modified_flow")
 
@@ -24,12 +25,6 @@ def curves(gap: Gap) -> Iterator[tuple[object, ...]]:
         yield k + 1, mode + 1, epochs[t], *(curve[mode] for curve in strengths)
 
 
-def input_square(gap: Gap) -> float:
-    """Return kappa, the mean squared length of the inputs."""
-    data = gap.run.data
-    return 1.0 if data.one_hot else float(np.sum(data.inputs**2) / data.n_items)
-
-
 def half_times(s: Floats, a0: Floats, tau: float) -> Floats:
     """Return the times at which (10) is half way; NaN for what begins beyond, or at 0."""
     known = (a0 > 0) & (a0 <= s / 2)
@@ -38,7 +33,7 @@ def half_times(s: Floats, a0: Floats, tau: float) -> Floats:
 
 def _half_times(gap: Gap, number: int) -> Floats:
     a0 = gap.run.initial_strengths[number, : gap.s.size]
-    return half_times(gap.s, a0, 1 / (gap.run.rate * input_square(gap)))
+    return half_times(gap.s, a0, 1 / (gap.run.rate * gap.kappa))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +49,7 @@ class Stages:
     measured, predicted : (T, M)
         Mode strengths: of the run, and by (10) from its effective initial strengths.
     loss, predicted_loss : (T,)
-        Half the squared error, summed over items and features.
+        Half the squared error, summed over items and features: of the run, and of what (10) says of its modes.
     half_times : (M,)
         Epochs, by (12).
     """
@@ -77,14 +72,13 @@ class Stages:
 
 def stages(gap: Gap, number: int) -> Stages:
     """Return what one run of a gap shows."""
-    missing = gap.s - gap.effective[number]
     return Stages(
         epochs=gap.run.epochs,
         s=gap.s,
         measured=gap.measured[number],
         predicted=gap.effective[number],
         loss=gap.run.loss[number],
-        predicted_loss=input_square(gap) / 2 * np.sum(missing**2, axis=1),
+        predicted_loss=gap.theories[EFFECTIVE].loss[number],
         half_times=_half_times(gap, number),
     )
 
@@ -102,11 +96,12 @@ class Depth:
     deep, deep_theory : (T, M)
         With a hidden layer: one run, and (10) from its effective initial strengths.
     shallow, shallow_theory : (T,)
-        Without, from weights of 0: learned one item at a time, exactly, and in continuous time. The same for all modes.
+        Without, from weights of 0: learned one item at a time, exactly, and in continuous time; one curve for all
+        modes.
     deep_ratios : (M,)
         Duration of the transition over the time to half mastery.
     shallow_ratio : float
-        The same without a hidden layer, 2 / ln 2 for all modes.
+        That ratio without a hidden layer, 2 / ln 2 for all modes.
     """
 
     epochs: Floats
@@ -129,12 +124,12 @@ class Depth:
 
 
 def depth(gap: Gap, number: int) -> Depth:
-    """Return one run of a gap beside a network without a hidden layer; the inputs must be orthogonal and of one length.
+    """Return one run of a gap beside a network without a hidden layer.
 
-    Then every presentation of an item takes the same part of what is missing of it, whatever the order.
+    The inputs must be orthogonal and of one length, so that every presentation takes the same part of what is missing
+    of its item and nothing of the others; and every item must be shown once an epoch, in whatever order.
     """
-    epochs, kappa = gap.run.epochs, input_square(gap)
-    rate = gap.run.rate * kappa
+    epochs, rate = gap.run.epochs, gap.run.rate * gap.kappa
     whole = np.floor(epochs)
     # Between whole epochs some items have been shown once more than others: a part of the last step, on average.
     shallow = 1 - (1 - rate) ** whole * (1 - (epochs - whole) * rate)

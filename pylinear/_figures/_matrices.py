@@ -13,9 +13,6 @@ from pylinear._dataset import Dataset
 from pylinear._figures._table import Table
 from pylinear._tree import Tree
 
-# Modes weaker than this, relative to the strongest, are roundoff.
-_NO_MODE = 1e-12
-
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
@@ -61,7 +58,7 @@ class Decomposition:
 def decomposition(data: Dataset) -> Decomposition:
     """Return the decomposition of a dataset."""
     modes = data.modes
-    k = int(np.sum(modes.s > _NO_MODE * modes.s[0]))
+    k = modes.rank
     return Decomposition(
         features=data.features,
         inputs=data.items if data.one_hot else tuple(f"input {i + 1}" for i in range(data.n_inputs)),

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from pylinear._dataset import Dataset, toy
-from pylinear._figures._hidden import Trajectories, trajectories
+from pylinear._figures._hidden import trajectories
 from pylinear._figures._learning import depth, stages
-from pylinear._figures._phase import Phase, phase
-from pylinear._figures._table import Table
+from pylinear._figures._phase import phase
 from pylinear._figures._write import Picture
 from pylinear._gap import Gap, gap
 from pylinear._initial import Gaussian
 from pylinear._run import Run
 from pylinear._train import train
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 # Strengths that lie far enough apart for every mode to be learned before the next one moves.
 _STRENGTHS = (4.0, 3.0, 2.0, 1.0)
@@ -54,69 +48,37 @@ def _differentiation() -> Run:
     return train(toy(), hidden=64, rate=0.02, epochs=1000, init=Gaussian(1e-7), rng=0, record=501, keep=["hidden"])
 
 
-def _draw_phase(shown: Phase, figure: Figure) -> None:
-    from pylinear import plots
-
-    plots.phase_portrait(shown.s, figure.subplots())
-
-
-def _draw_hidden(run: Run, figure: Figure) -> None:
-    from pylinear import plots
-
-    plots.hidden_trajectories(run, figure.subplots())
-
-
-def _draw_stepwise(result: Gap, figure: Figure) -> None:
-    from pylinear import plots
-
-    plots.stepwise(result, figure)
-
-
-def _draw_depth(result: Gap, figure: Figure) -> None:
-    from pylinear import plots
-
-    plots.deep_against_shallow(result, figure)
-
-
-def _stages_table(result: Gap) -> Table:
-    return stages(result, 0).table()
-
-
-def _depth_table(result: Gap) -> Table:
-    return depth(result, 0).table()
-
-
-def _hidden_table(run: Run) -> Table:
-    shown: Trajectories = trajectories(run, 0)
-    return shown.table()
-
-
 PICTURES = (
     Picture(
         "phase_portrait",
         "one mode in the plane of its strengths in either layer",
-        lambda: phase(1.0),
-        _draw_phase,
-        Phase.table,
+        lambda: 1.0,
+        lambda plots, s, figure: plots.phase_portrait(s, figure.subplots()),
+        lambda s: phase(s).table(),
         (6.5, 7.2),
     ),
     Picture(
         "hidden_trajectories",
         "hidden representations of four items as they differentiate",
         _differentiation,
-        _draw_hidden,
-        _hidden_table,
+        lambda plots, run, figure: plots.hidden_trajectories(run, figure.subplots()),
+        lambda run: trajectories(run, 0).table(),
         (6.5, 5.5),
     ),
     Picture(
-        "stepwise", "four modes learned one after the other", _separated, _draw_stepwise, _stages_table, (7.5, 5.2)
+        "stepwise",
+        "four modes learned one after the other",
+        _separated,
+        lambda plots, result, figure: plots.stepwise(result, figure),
+        lambda result: stages(result, 0).table(),
+        (7.5, 5.2),
     ),
     Picture(
         "deep_against_shallow",
         "the same data learned with a hidden layer and without",
         _seven_learned,
-        _draw_depth,
-        _depth_table,
+        lambda plots, result, figure: plots.deep_against_shallow(result, figure),
+        lambda result: depth(result, 0).table(),
         (8.5, 5.0),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from pylinear._dataset import toy
 from pylinear._figures._learning import CURVES, curves
 from pylinear._figures._levels import Levels, levels, sampled_singular_values
-from pylinear._figures._matrices import Decomposition, Hierarchy, decomposition, diffuse
+from pylinear._figures._matrices import Hierarchy, decomposition, diffuse
 from pylinear._figures._table import Table
 from pylinear._figures._write import Picture
 from pylinear._gap import Gap, gap
@@ -80,43 +81,27 @@ def _figure5() -> Levels:
     return levels(tree, 200, sampled_singular_values(tree, 200, 20))
 
 
-def _draw_figure2(_: Decomposition, figure: Figure) -> None:
-    from pylinear import plots
-
-    plots.decomposition(toy("centred"), figure)
-
-
-def _draw_figure3(both: TwoDynamics, figure: Figure) -> None:
-    from pylinear import plots
-
+def _draw_figure3(plots: ModuleType, both: TwoDynamics, figure: Figure) -> None:
     panels = figure.subplots(2, 2, sharex=True, sharey=True)
     for above, below, result in zip(*panels, both, strict=True):
         plots.learning_curves(result, above, theories=["paper"]).label_outer()
         plots.learning_curves(result, below, theories=["effective"]).label_outer()
 
 
-def _draw_figure4(shown: Hierarchy, figure: Figure) -> None:
-    from pylinear import plots
-
+def _draw_figure4(plots: ModuleType, shown: Hierarchy, figure: Figure) -> None:
     tree, analyzers, covariance = figure.subplots(1, 3, gridspec_kw={"width_ratios": [1.3, 1, 1]})
     plots.diffusion(shown.tree, shown.values, tree).set_title("(a) one feature diffuses", loc="left")
     plots.object_analyzers(shown.tree, analyzers).set_title("(b) object analyzers", loc="left")
     plots.covariance(shown.tree, covariance).set_title("(c) covariance", loc="left")
 
 
-def _draw_figure5(shown: Levels, figure: Figure) -> None:
-    from pylinear import plots
-
-    plots.singular_values(shown.tree, shown.n_features, shown.samples, figure.subplots())
-
-
 PICTURES = (
     Picture(
         "figure2",
         "the paper's toy set and its modes",
-        lambda: decomposition(toy("centred")),
-        _draw_figure2,
-        Decomposition.table,
+        lambda: toy("centred"),
+        lambda plots, data, figure: plots.decomposition(data, figure),
+        lambda data: decomposition(data).table(),
         (9.5, 3.8),
     ),
     Picture(
@@ -139,7 +124,7 @@ PICTURES = (
         "figure5",
         "singular values by level of the tree, in theory and in 20 samples of 200 features",
         _figure5,
-        _draw_figure5,
+        lambda plots, x, figure: plots.singular_values(x.tree, x.n_features, x.samples, figure.subplots()),
         Levels.table,
         (7.0, 4.8),
     ),

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pylinear import theory
 from pylinear._check import Floats
 from pylinear._figures._table import Table
 
@@ -73,20 +74,18 @@ def phase(s: float) -> Phase:
 
 
 def trajectory(t: Floats, c0: float, d0: float, s: float) -> Trajectory:
-    r"""Return c and d at times t, in units of tau, from (c0, d0), which must not lie on the separatrix.
+    r"""Return c and d at times t, in units of tau, from (c0, d0), which must not be the origin.
 
     Notes
     -----
-    For s > 0, :math:`p = (c+d)^2` obeys the logistic equation :math:`\tau p' = 2 s p - p^2/2 + K^2/2` between its roots
-    :math:`2 (s \pm S)`, :math:`S = \sqrt{s^2 + K^2/4}`, where :math:`K = c^2 - d^2` is conserved; and
-    :math:`c - d = K / (c + d)`. A sign of d turns s into -s.
+    From a = c d and the conserved :math:`K = c^2 - d^2`, the larger of both has the square
+    :math:`(\sqrt{4a^2 + K^2} + |K|) / 2`. It never passes 0 and keeps its sign; the other is a over it.
     """
-    side = np.sign(s)
-    d0 = side * d0
-    total, k = c0 + d0, c0**2 - d0**2
-    root = np.hypot(s, k / 2)
-    upper, lower = 2 * (abs(s) + root), 2 * (abs(s) - root)
-    r = (total**2 - upper) / (total**2 - lower) * np.exp(-2 * root * t)
-    added = np.sign(total) * np.sqrt((upper - lower * r) / (1 - r))
-    left = k / added
-    return Trajectory(t, (added + left) / 2, side * (added - left) / 2)
+    k = c0**2 - d0**2
+    a = theory.mode_strength_unbalanced(t, s, (c0 + d0) ** 2, (c0 - d0) ** 2)
+    larger = np.sqrt((np.hypot(2 * a, k) + abs(k)) / 2)
+    if k >= 0:
+        c = np.copysign(larger, c0)
+        return Trajectory(t, c, a / c)
+    d = np.copysign(larger, d0)
+    return Trajectory(t, a / d, d)

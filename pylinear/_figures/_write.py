@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pylinear._figures._table import Table, write_table
@@ -27,11 +28,11 @@ class Picture:
     about : str
         What it shows, for the line that announces it.
     compute : () -> data
-        All numbers in it.
-    draw : (data, figure) -> None
-        Draws them; the only part that needs matplotlib.
+        What is drawn.
+    draw : (plots, data, figure) -> object
+        Draws it with `pylinear.plots`, the only part that needs matplotlib.
     table : data -> Table
-        The same numbers.
+        All numbers in the drawing.
     size : tuple of float
         Width and height in inches.
     """
@@ -39,7 +40,7 @@ class Picture:
     name: str
     about: str
     compute: Callable[[], Any]
-    draw: Callable[[Any, Figure], None]
+    draw: Callable[[ModuleType, Any, Figure], object]
     table: Callable[[Any], Table]
     size: tuple[float, float]
 
@@ -69,6 +70,7 @@ def write_pictures(pictures: Sequence[Picture], folder: Path, say: Say) -> list[
 
 def draw_picture(picture: Picture, data: object, folder: Path) -> list[str]:
     """Write NAME.png and NAME.svg into `folder`, and return the names."""
+    from pylinear import plots
     from pylinear.plots._page import write_files
 
-    return write_files(lambda figure: picture.draw(data, figure), picture.size, folder, picture.name)
+    return write_files(lambda figure: picture.draw(plots, data, figure), picture.size, folder, picture.name)

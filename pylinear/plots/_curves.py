@@ -12,7 +12,8 @@ from pylinear import _check
 from pylinear._check import Floats
 from pylinear._figures import _learning
 from pylinear._gap import Gap
-from pylinear.plots._page import Page, a_gap, bare, own_axes, own_figure
+from pylinear._run import Run
+from pylinear.plots._page import Page, a_gap, bare, dashes, mean_of_runs, own_axes, own_figure, shade, time_axis
 
 Theory = Literal["paper", "effective", "flow"]
 
@@ -22,8 +23,6 @@ _THEORIES: dict[str, tuple[str, dict[str, Any]]] = {
     "flow": ("averaged flow (7)-(8)", {"color": "black", "lw": 1.2, "ls": (0, (4, 3))}),
 }
 _LEARNING = {"online": "online learning", "batch": "learning in batches", "flow": "averaged dynamics (7)-(8)"}
-_SHADES = ("C0", "C3", "C2", "C1", "C4", "C5", "C6", "C8", "C9")
-_STYLES = ("-", (0, (6, 1.5)), (0, (3, 1.5)), (0, (4, 1.5, 1, 1.5)), (0, (1, 1)))
 
 
 def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Theory] = ("paper", "flow")) -> Axes:
@@ -44,6 +43,11 @@ def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Th
         Mode strength against epochs: thin red lines are runs; blue lines (10) with the paper's a0; dashed blue lines
         (10) with every run's effective a0; dashed black lines the averaged flow, in the mean over runs.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``gap`` is not a Gap, ``ax`` not Axes, or ``theories`` not a collection of those names.
+
     Examples
     --------
     >>> import pylinear as pl
@@ -54,7 +58,9 @@ def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Th
     """
     gap, ax = a_gap(gap), own_axes(ax, (7.0, 4.5))
     if isinstance(theories, str) or not isinstance(theories, Collection):
-        raise TypeError(f"theories must be a collection of 'paper', 'effective' and 'flow'; got {theories!r}")
+        raise TypeError(
+            f"theories must be a collection of 'paper', 'effective' and 'flow'; got {_check.show(theories)}"
+        )
     chosen = [_check.choice("theories", name, _THEORIES) for name in theories]
     epochs, runs = gap.run.epochs, len(gap.run.status)
     label = f"{_LEARNING[gap.run.update]}, {runs} run{'s' * (runs > 1)}"
@@ -67,7 +73,7 @@ def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Th
                 ax.plot(epochs, curve, label=text if mode == number == 0 else None, **style)
     _name_plateaus(ax, gap.s, epochs[-1])
     ax.set_ylabel(r"mode strength $a_\alpha = u_\alpha^T W^{32} W^{21} v_\alpha$")
-    _time_axis(ax, epochs)
+    time_axis(ax, epochs)
     ax.set_ylim(bottom=0)
     bare(ax)
     # Between the first two plateaus, where a curve of a tree's modes hardly ever runs.
@@ -82,14 +88,11 @@ def _curves(gap: Gap, name: str, mode: int) -> Iterator[Floats]:
     elif name == "effective":
         yield from gap.effective[:, :, mode]
     else:
-        # Over the runs that are known at each time: NaN once all have stopped.
-        yield np.ma.masked_invalid(gap.flow[:, :, mode]).mean(axis=0).filled(np.nan)
+        yield mean_of_runs(gap.flow[:, :, mode])
 
 
-def _time_axis(ax: Axes, epochs: Floats) -> None:
-    ax.set_xlabel("time (epochs)")
-    if epochs[-1] > epochs[0]:
-        ax.set_xlim(epochs[0], epochs[-1])
+def _number_of_run(gap: Gap, number: object) -> int:
+    return _check.integer("number", number, 0, len(gap.run.status) - 1)
 
 
 def _name_plateaus(ax: Axes, s: Floats, end: float) -> None:
@@ -105,7 +108,7 @@ def _name_plateaus(ax: Axes, s: Floats, end: float) -> None:
         mode = last + 1
 
 
-def stepwise(gap: Gap, figure: Page | None = None, *, run: int = 0) -> tuple[Axes, Axes]:
+def stepwise(gap: Gap, figure: Page | None = None, *, number: int = 0) -> tuple[Axes, Axes]:
     """Return axes with one run's modes as they are learned one after the other, and with its loss beneath.
 
     Parameters
@@ -114,7 +117,7 @@ def stepwise(gap: Gap, figure: Page | None = None, *, run: int = 0) -> tuple[Axe
         From `pylinear.gap`.
     figure : Figure or SubFigure, optional
         Where to draw.
-    run : int
+    number : int
         Number of the run.
 
     Returns
@@ -122,6 +125,11 @@ def stepwise(gap: Gap, figure: Page | None = None, *, run: int = 0) -> tuple[Axe
     strengths, loss : Axes
         Thick grey lines are what was measured; thin black lines (10) with the effective a0, and the loss that follows.
         Dotted lines mark (12), the time at which each mode is half learned.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``gap`` is not a Gap, ``figure`` not a figure, or there is no run of that number.
 
     Examples
     --------
@@ -133,7 +141,7 @@ def stepwise(gap: Gap, figure: Page | None = None, *, run: int = 0) -> tuple[Axe
     'time (epochs)'
     """
     gap, figure = a_gap(gap), own_figure(figure, (7.0, 5.0))
-    shown = _learning.stages(gap, _check.integer("run", run, 0, len(gap.run.status) - 1))
+    shown = _learning.stages(gap, _number_of_run(gap, number))
     above, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
     for ax, measured, predicted in (
         (above, shown.measured, shown.predicted),
@@ -150,34 +158,36 @@ def stepwise(gap: Gap, figure: Page | None = None, *, run: int = 0) -> tuple[Axe
     above.set_ylabel(r"mode strength $a_\alpha$")
     above.legend(frameon=False, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3)
     below.set_ylabel("loss (half the\nsquared error)")
-    _time_axis(below, shown.epochs)
+    time_axis(below, shown.epochs)
     return above, below
 
 
-def deep_against_shallow(gap: Gap, figure: Page | None = None, *, run: int = 0) -> tuple[Axes, Axes]:
+def deep_against_shallow(gap: Gap, figure: Page | None = None, *, number: int = 0) -> tuple[Axes, Axes]:
     """Return axes with the same data learned with a hidden layer, and without.
 
     Parameters
     ----------
     gap : Gap
-        From `pylinear.gap`: a network with a hidden layer, on items whose inputs are orthogonal and of one length.
+        From `pylinear.gap`: a network with a hidden layer, on items whose inputs are orthogonal and of one length, and
+        each of which was shown once an epoch.
     figure : Figure or SubFigure, optional
         Where to draw.
-    run : int
+    number : int
         Number of the run.
 
     Returns
     -------
     deep, shallow : Axes
         The part of each mode that has been learned, against epochs. Dots are networks, lines the theory. Without a
-        hidden layer, and from weights of 0, all modes follow one curve: what was measured is
-        1 - (1 - rate)^k after epoch k, exactly.
+        hidden layer, and from weights of 0, all modes follow one curve: for inputs of squared length kappa the dots
+        are at 1 - (1 - rate kappa)^k after epoch k, exactly and whatever the order within each epoch.
 
     Raises
     ------
-    ValueError
-        If the inputs are not orthogonal and of one length, or if the network without a hidden layer would not learn at
-        this rate.
+    TypeError, ValueError
+        If ``gap`` is not a Gap, ``figure`` not a figure, or there is no run of that number; if the inputs are not
+        orthogonal and of one length, the order does not show every item once an epoch, or the network without a hidden
+        layer would not learn at this rate.
 
     Examples
     --------
@@ -189,17 +199,16 @@ def deep_against_shallow(gap: Gap, figure: Page | None = None, *, run: int = 0) 
     'all modes:  2.89'
     """
     gap, figure = a_gap(gap), own_figure(figure, (8.5, 5.0))
-    number = _check.integer("run", run, 0, len(gap.run.status) - 1)
+    number = _number_of_run(gap, number)
     _check_shallow(gap)
     shown = _learning.depth(gap, number)
     deep, shallow = figure.subplots(2, 1, sharex=True, sharey=True)
     every = slice(None, None, max(1, shown.epochs.size // 60))
     for mode, ratio in enumerate(shown.deep_ratios):
-        color, dashes = _SHADES[mode % len(_SHADES)], _STYLES[mode % len(_STYLES)]
         # A mode that begins beyond the half has no stage.
         label = f"mode {mode + 1}, $s$ = {shown.s[mode]:.3g}:  " + (f"{ratio:.2f}" if np.isfinite(ratio) else "none")
-        deep.plot(shown.epochs, shown.deep_theory[:, mode], color=color, ls=dashes, lw=1.2, label=label)
-        deep.plot(shown.epochs[every], shown.deep[every, mode], ".", color=color, ms=4)
+        deep.plot(shown.epochs, shown.deep_theory[:, mode], color=shade(mode), ls=dashes(mode), lw=1.2, label=label)
+        deep.plot(shown.epochs[every], shown.deep[every, mode], ".", color=shade(mode), ms=4)
     label = f"all modes:  {shown.shallow_ratio:.2f}"
     shallow.plot(shown.epochs, shown.shallow_theory, color="black", lw=1.2, label=label)
     shallow.plot(shown.epochs[every], shown.shallow[every], ".", color="black", ms=4)
@@ -213,19 +222,30 @@ def deep_against_shallow(gap: Gap, figure: Page | None = None, *, run: int = 0) 
         bare(ax)
         place = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "title": "transition time\nover half time"}
         ax.legend(frameon=False, alignment="left", **place)
-    _time_axis(shallow, shown.epochs)
+    time_axis(shallow, shown.epochs)
     shallow.set_ylim(bottom=0)
     return deep, shallow
 
 
 def _check_shallow(gap: Gap) -> None:
     """Raise unless all modes of a network without a hidden layer follow one curve to their ends."""
-    data, kappa = gap.run.data, _learning.input_square(gap)
+    data, kappa = gap.run.data, gap.kappa
     squares = np.ones(1) if data.one_hot else np.sum(data.inputs**2, axis=0)
     if not data.orthogonal or np.ptp(squares) > 1e-12 * kappa:
         raise ValueError("gap must be of orthogonal inputs of one length, for all modes to share one curve")
+    if not _every_item_once_an_epoch(gap.run):
+        raise ValueError("gap must be of a run that shows every item once an epoch, for all modes to share one curve")
     if gap.run.rate * kappa >= 2:
         raise ValueError(
             f"gap must be of a rate below {2 / kappa:g}, at which a network without a hidden layer diverges; "
             f"got {gap.run.rate:g}"
         )
+
+
+def _every_item_once_an_epoch(run: Run) -> bool:
+    if isinstance(run.order, str):
+        return run.order != "with_replacement"
+    if run.order.size % run.data.n_items:
+        return False
+    epochs = np.sort(run.order.reshape(-1, run.data.n_items), axis=1)
+    return bool(np.all(epochs == np.arange(run.data.n_items)))

@@ -1,4 +1,4 @@
-"""The gap between online learning and the theory: its size, its causes, its prediction."""
+"""The gap between what was measured and the theory: its size, its causes, its prediction."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from pylinear import _check
 from pylinear._gap import Gap
 from pylinear._gap_order import GapOrder
-from pylinear.plots._page import Page, a_gap, bare, own_axes, own_figure
+from pylinear.plots._page import Page, a_gap, bare, mark, mean_of_runs, own_axes, own_figure, shade, time_axis
 
-_MARKS = ("o", "s", "^", "D", "v", "P", "X")
 _CAUSES = {
     "finite N": ("0.85", ""),
     "initial strength": ("0.6", "//"),
@@ -21,9 +20,9 @@ _CAUSES = {
     "finite rate, scatter": ("black", ".."),
 }
 _PANELS = {
-    "finite rate, mean": "online learning against the flow, mean",
+    "finite rate, mean": "measured against the flow (7)-(8), mean",
     "finite rate, scatter": "scatter over orders",
-    "unexplained": "against the modified flow, mean",
+    "unexplained": "measured against the modified flow, mean",
 }
 
 
@@ -42,6 +41,11 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
     tuple of Axes
         One for each cause that is known: the largest gap over modes and time relative to s against rate x s1; the
         fitted power of the rate and its standard error in the legend.
+
+    Raises
+    ------
+    TypeError
+        If ``orders`` is not a mapping of names to `GapOrder`, with one at least, or ``figure`` not a figure.
 
     Examples
     --------
@@ -64,10 +68,9 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
             power, error = found.powers[cause]
             x, y = found.rates * found.s1, found.gaps[cause]
             line = np.exp(np.log(y).mean()) * (x / np.exp(np.log(x).mean())) ** power
-            mark, color = _MARKS[number % len(_MARKS)], f"C{number % 10}"
             label = f"{name}: {power:.2f} $\\pm$ {error:.2f}"
-            ax.loglog(x, y, mark, color=color, mfc="none", label=label)
-            ax.loglog(x, line, color=color, lw=1)
+            ax.loglog(x, y, mark(number), color=shade(number), mfc="none", label=label)
+            ax.loglog(x, line, color=shade(number), lw=1)
         # Labels at the rates themselves: powers of ten are too far apart for a sweep, and all else is crowded.
         steps = np.unique([found.rates * found.s1 for found in orders.values()])
         ax.set_xticks(steps, [f"{step:.3g}" for step in steps])
@@ -81,7 +84,7 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
 
 
 def prediction(gap: Gap, figure: Page | None = None) -> tuple[Axes, Axes]:
-    """Return axes with how far online learning is from the flow, measured and predicted, and with what is left over.
+    """Return axes with the gap to the flow, as it was measured and as the modified flow predicts it.
 
     Parameters
     ----------
@@ -98,8 +101,8 @@ def prediction(gap: Gap, figure: Page | None = None) -> tuple[Axes, Axes]:
 
     Raises
     ------
-    ValueError
-        If there is no modified flow for the order of the run.
+    TypeError, ValueError
+        If ``gap`` is not a Gap, or ``figure`` not a figure; if there is no modified flow for the order of the run.
 
     Examples
     --------
@@ -116,18 +119,17 @@ def prediction(gap: Gap, figure: Page | None = None) -> tuple[Axes, Axes]:
     above, below = own_figure(figure, (7.5, 5.5)).subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
     epochs, runs = gap.run.epochs, len(gap.run.status)
     for mode, s in enumerate(gap.s):
-        color = f"C{mode % 10}"
+        color = shade(mode)
         for k in range(runs):
             label = f"mode {mode + 1}, $s$ = {s:.3g}" if k == 0 else None
             above.plot(epochs, (gap.measured - gap.flow)[k, :, mode] / s, color=color, lw=0.6, alpha=0.7, label=label)
             below.plot(epochs, (gap.measured - gap.predicted)[k, :, mode] / s, color=color, lw=0.6)
-        foretold = np.nanmean((gap.predicted - gap.flow)[:, :, mode], axis=0) / s
+        foretold = mean_of_runs((gap.predicted - gap.flow)[:, :, mode]) / s
         label = "modified flow, mean over runs" if mode == gap.s.size - 1 else None
         above.plot(epochs, foretold, color="black", lw=1.2, ls=(0, (4, 3)), label=label)
-    above.set_ylabel("online learning - flow (7)-(8),\nin units of $s$")
-    below.set_ylabel("online learning -\nmodified flow")
-    below.set_xlabel("time (epochs)")
-    below.set_xlim(epochs[0], epochs[-1])
+    above.set_ylabel("measured - flow (7)-(8),\nin units of $s$")
+    below.set_ylabel("measured -\nmodified flow")
+    time_axis(below, epochs)
     legend = above.legend(frameon=False, fontsize="small")
     for line in legend.get_lines():
         line.set_linewidth(1.5)
@@ -151,8 +153,14 @@ def budget(gap: Gap, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Each part is the largest difference that its cause makes at any time, relative to s; see `Gap.by_cause`. They
-        come at different times and with different signs, so that a bar bounds the gap from above. Diamonds are the gap
+        come at different times and with different signs, so that a bar bounds the gap from above; what is not known or
+        not finite in every mode is left out. Diamonds are the gap
         to the theory that assumes most, crosses what is left after the modified flow.
+
+    Raises
+    ------
+    TypeError
+        If ``gap`` is not a Gap, or ``ax`` not Axes.
 
     Examples
     --------
@@ -166,7 +174,7 @@ def budget(gap: Gap, ax: Axes | None = None) -> Axes:
     causes, modes = gap.by_cause(), np.arange(1, gap.s.size + 1)
     floor = np.zeros(gap.s.size)
     for name, (color, hatch) in _CAUSES.items():
-        if name in causes and not np.isnan(causes[name]).any():
+        if name in causes and np.isfinite(causes[name]).all():
             height = causes[name]
             ax.bar(modes, height, 0.6, floor, color=color, hatch=hatch, edgecolor="black", lw=0.6, label=name)
             floor = floor + height

@@ -11,13 +11,13 @@ from pylinear import _check
 from pylinear._check import Floats
 from pylinear._figures import _hidden
 from pylinear._run import Run
-from pylinear.plots._page import bare, own_axes
+from pylinear.plots._page import bare, mark, own_axes, shade
 
-_MARKERS = "osD^vP"
-_SHADES = ("C0", "C1", "C2", "C3", "C4", "C5", "C6", "C8", "C9")
 _MOST_ITEMS = 64
 # More names than this would cover one another.
 _MOST_NAMED = 16
+# Half times of more modes would leave no room for the picture beneath the legend.
+_MOST_MARKED = 6
 
 
 def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) -> Axes:
@@ -41,7 +41,9 @@ def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) ->
     Raises
     ------
     TypeError, ValueError
-        If ``run`` is no Run, kept no hidden representations or only equal ones, or had other than one-hot inputs.
+        If ``run`` is not a Run, kept no hidden representations or only equal ones, was recorded at fewer than two
+        times, or had other than one-hot inputs or more than 64 items; if there is no run of that number, or ``ax`` is
+        not Axes.
 
     Notes
     -----
@@ -63,8 +65,7 @@ def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) ->
     ax = own_axes(ax, (6.0, 5.0))
     shown = _hidden.trajectories(run, number)
     for p, item in enumerate(shown.items):
-        shade = _SHADES[p % len(_SHADES)]
-        ax.plot(*shown.points[:, p].T, color=shade, lw=3.0, alpha=0.7)
+        ax.plot(*shown.points[:, p].T, color=shade(p), lw=3.0, alpha=0.7)
         ax.plot(*shown.theory[:, p].T, color="black", lw=0.8, label="balanced network" if p == 0 else None)
         if len(shown.items) > _MOST_NAMED:
             continue
@@ -109,11 +110,11 @@ def _check_run(run: object, number: object) -> int:
 
 def _mark_half_times(ax: Axes, shown: _hidden.Trajectories) -> None:
     """Mark where all items are at the half time of each mode, with one mark for modes that are as fast."""
-    for marker, (modes, epoch) in zip(_MARKERS, _together(shown.half_times), strict=False):
+    for number, (modes, epoch) in enumerate(_together(shown.half_times)[:_MOST_MARKED]):
         at = int(np.argmin(np.abs(shown.epochs - epoch)))
         text = f"mode {modes[0]}" if len(modes) == 1 else f"modes {modes[0]}-{modes[-1]}"
         label = f"{text} half learned, epoch {epoch:.0f}"
-        ax.plot(*shown.points[at].T, marker, color="white", mec="black", ms=7, label=label, zorder=5)
+        ax.plot(*shown.points[at].T, mark(number), color="white", mec="black", ms=7, label=label, zorder=5)
 
 
 def _together(half_times: Floats) -> list[tuple[list[int], float]]:

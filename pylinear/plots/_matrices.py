@@ -38,7 +38,8 @@ def decomposition(data: Dataset, figure: Page | None = None) -> tuple[Axes, Axes
     Raises
     ------
     TypeError, ValueError
-        If ``data`` is not a Dataset, has no outputs, no mode, or more entries than a picture can show.
+        If ``data`` is not a Dataset, has no outputs, no mode, or more entries than a picture can show; if ``figure``
+        is not a figure.
 
     Examples
     --------
@@ -53,7 +54,9 @@ def decomposition(data: Dataset, figure: Page | None = None) -> tuple[Axes, Axes
     if not data.has_outputs:
         raise ValueError("data must have outputs; those of a dataset made by from_gram are not known")
     if data.n_features * data.n_inputs > _MOST_ENTRIES:
-        raise ValueError(f"data must have at most {_MOST_ENTRIES} correlations to be drawn; got {data!r}")
+        raise ValueError(
+            f"data must have at most {_MOST_ENTRIES} correlations to be drawn; got {data.n_features} x {data.n_inputs}"
+        )
     parts = _matrices.decomposition(data)
     if not parts.s.size:
         raise ValueError("data must have a mode; all association strengths are 0")
@@ -100,6 +103,11 @@ def object_analyzers(tree: Tree, ax: Axes | None = None) -> Axes:
         Row alpha is mode alpha, by decreasing singular value; red is positive and blue negative. On the right, the
         level of the tree at which the pairs of items meet that the modes tell apart, where there is room for it.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``tree`` is not a Tree, or has more items; if ``ax`` is not Axes.
+
     Examples
     --------
     >>> import pylinear as pl
@@ -141,6 +149,11 @@ def covariance(tree: Tree, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Dark is 1 and white 0; up to 16 items the numbers are written into the cells.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``tree`` is not a Tree, or has more items; if ``ax`` is not Axes.
 
     Examples
     --------

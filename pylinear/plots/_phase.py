@@ -27,6 +27,11 @@ def phase_portrait(s: float = 1.0, ax: Axes | None = None) -> Axes:
         s > 0, from which the origin is reached and nothing learned. Thin lines: constant K = c^2 - d^2. Thick lines:
         exact trajectories, from their dots.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``s`` is not such a number, or ``ax`` not Axes.
+
     Notes
     -----
     :math:`\tau\dot c = (s - c d) d`, :math:`\tau\dot d = (s - c d) c`. K is conserved, so that

@@ -41,6 +41,12 @@ def diffusion(tree: Tree, values: Sequence[ArrayLike], ax: Axes | None = None) -
     Axes
         Dark nodes are +1 and white ones -1; dashed branches are those along which the sign flipped.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``tree`` is not a Tree, or has more items; if ``values`` are other than +1 or -1, one for every node; if
+        ``ax`` is not Axes.
+
     Examples
     --------
     >>> import pylinear as pl
@@ -59,9 +65,7 @@ def diffusion(tree: Tree, values: Sequence[ArrayLike], ax: Axes | None = None) -
         for child, x in enumerate(places[level + 1]):
             parent = child // children
             flipped = signs[level + 1][child] != signs[level][parent]
-            branch: dict[str, Any] = (
-                {"color": "C3", "lw": 2.0, "ls": (0, (2, 1))} if flipped else {"color": "0.4", "lw": 1.0}
-            )
+            branch = _FLIPPED if flipped else _KEPT
             ax.plot([places[level][parent], x], [level, level + 1], zorder=1, **branch)
     size = 180 if tree.n_items <= _MOST_SIGNS else 20
     for level, (xs, row) in enumerate(zip(places, signs, strict=True)):
@@ -123,7 +127,14 @@ def singular_values(tree: Tree, n_features: int, samples: ArrayLike, ax: Axes | 
     -------
     Axes
         Singular value against level: black, (13) with Delta_k under the sum; light and dashed, as it is printed; dots,
-        the samples, each level with as many as share its value in theory; bars, their mean and standard deviation.
+        the samples, each level with as many as share its value in theory; bars, the mean and
+        the standard deviation that are expected of them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``tree`` is not a Tree, ``n_features`` not a whole number above 0, or ``ax`` not Axes; if a row of
+        ``samples`` increases or goes below 0.
 
     Examples
     --------
