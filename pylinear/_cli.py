@@ -5,12 +5,26 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from pylinear._engine import EngineMissingError
 from pylinear._info import info
+from pylinear._theories import AssumptionWarning
+
+_COLUMNS = """\
+the first table's columns, each of which assumes less than the one before:
+  (10), s of (13)     the paper's sigmoid, with the association strengths of infinitely many features of the tree
+  (10), paper's a0    the same with the data's own strengths, and one expected initial strength for all modes
+  (10), effective a0  the same with the initial strength that each mode of each network really has
+  flow (7)-(8)        all weights in continuous time, from the network's own
+  modified flow       the same, to first order in the learning rate
+the second table's columns are what each step from one to the next is worth.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "info": _info,
     }
     try:
-        return commands[arguments.command]()
+        with warnings.catch_warnings(action="always", category=AssumptionWarning):
+            warnings.showwarning = partial(_warn, warnings.showwarning)
+            return commands[arguments.command]()
     except KeyboardInterrupt:
         _say("pylinear: interrupted")
         return 130
@@ -42,7 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     figures.add_argument(
         "--out", type=Path, default=Path("pylinear-figures"), help="folder for the files (%(default)s)"
     )
-    _gap_options(commands.add_parser("gap", help="learning, measured against the theory, on a table or a tree"))
+    _gap_options(
+        commands.add_parser(
+            "gap",
+            help="learning, measured against the theory, on a table or a tree",
+            epilog=_COLUMNS,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+    )
     commands.add_parser("info", help="version, engines, instruction set, build, threads, libraries")
     return parser
 
@@ -72,6 +95,14 @@ def _gap_options(parser: argparse.ArgumentParser) -> None:
 def _say(line: str) -> None:
     """Print progress, or an error."""
     print(line, file=sys.stderr)
+
+
+def _warn(otherwise: Any, message: Warning | str, category: type[Warning], *place: Any) -> None:
+    """Say what the package warns of without the line of code that did; leave other warnings to `otherwise`."""
+    if issubclass(category, AssumptionWarning):
+        _say(f"pylinear: {message}")
+    else:
+        otherwise(message, category, *place)
 
 
 def _demo(folder: Path) -> int:

@@ -41,7 +41,7 @@ class GapOrder:
         Largest association strength: rate x s1 is the size of a step.
     gaps : dict of str to (n,) float64
         The largest gap over modes and time relative to s, for each of the causes "finite rate, mean", "finite rate,
-        scatter" and "unexplained" of `Gap.by_cause` that is known and above 0 at all rates; for order
+        scatter" and "unexplained" of `Gap.by_cause` that is finite and above 0 at all rates; for order
         "with_replacement" scatter alone, which the mean gap hardly rises above.
     powers : dict of str to Power
         The fit to each of these.
@@ -125,10 +125,10 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     gaps = {}
     for name in causes[0]:
         largest = np.array([np.max(cause.get(name, np.nan)) for cause in causes])
-        if np.all(largest > 0):
+        if np.all((largest > 0) & np.isfinite(largest)):
             gaps[name] = largest
     if not gaps:
-        raise ValueError("runs must have a gap that is known and above 0 at all rates")
+        raise ValueError("runs must have a gap that is finite and above 0 at all rates")
     return GapOrder(rates, float(known[0].s[0]), gaps, {name: _fit(rates, x) for name, x in gaps.items()})
 
 

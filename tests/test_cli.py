@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import pylinear as pl
-from pylinear import _cli, _engine, _experiment
+from pylinear import _cli, _engine, _experiment, _theories
 from pylinear._figures import _catalogue, _paper, _write
 
 
@@ -21,7 +21,8 @@ def test_demo_prints_the_table_and_writes_picture_and_data(tmp_path, capsys):
 
     with (out / "gap.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["mode"] for row in rows] == ["1", "2", "3", "4"]
+    assert [row["mode"] for row in rows] == ["1", "2", "3", "4", "loss"]
+    assert float(rows.pop()["modified flow"]) < 0.01
     assert f"{float(rows[0]['finite rate, mean']):.4f}" in printed.out
     # The setting of the paper: (13) for 10,000 features, and at rate x s1 = 0.05 a finite-rate gap between those
     # of a plain numpy trial at 0.025 (0.043) and at 0.1 (0.17).
@@ -163,6 +164,22 @@ def test_gap_writes_its_tables_and_pictures_and_shows_the_moves(tmp_path, capsys
     )
     with (tmp_path / "curves.csv").open() as file:
         assert next(csv.DictReader(file))["modified_flow"] == ""
+
+
+@pytest.mark.core
+def test_warnings_of_gap_are_sentences(capsys):
+    assert _cli.main(["gap", "--tree", "2,2", "--features", "100", "--runs", "2", "--rate", "1", "--epochs", "5"]) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith("pylinear: the rate, 1, is above the largest at which learning is stable, 0.0")
+
+
+def test_the_help_of_gap_says_what_its_columns_are(capsys):
+    with pytest.raises(SystemExit):
+        _cli.main(["gap", "--help"])
+    printed = capsys.readouterr().out
+    for name in (_theories.TREE, _theories.PAPER, _theories.EFFECTIVE, _theories.FLOW, _theories.MODIFIED):
+        assert f"  {name}  " in printed
 
 
 @pytest.mark.parametrize(

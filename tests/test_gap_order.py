@@ -78,5 +78,5 @@ def test_what_cannot_be_fitted_is_refused(problem):
     with pytest.raises(TypeError, match="sequence"):
         pl.gap_order(runs[0])
     lost = [pl.train(problem[0], hidden=4, rate=10.0**k, epochs=5, rng=0, record=[5.0]) for k in (298, 299, 300)]
-    with pytest.warns(pl.AssumptionWarning, match="stable"), pytest.raises(ValueError, match="a gap that is known"):
+    with pytest.warns(pl.AssumptionWarning, match="stable"), pytest.raises(ValueError, match="a gap that is finite"):
         pl.gap_order(lost)

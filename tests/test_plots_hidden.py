@@ -46,7 +46,7 @@ def test_hidden_trajectories_show_every_branch_of_modes_that_are_as_strong():
         apart = [np.hypot(*(a - b)) for a, b in itertools.combinations(ends, 2)]
         assert min(apart) > 0.9  # sqrt(2) in the space of all hidden units, 1 seen at the angle that shows both pairs
         assert "between principal components 2 and 3" in ax.get_ylabel()
-        assert "modes 2-3 half learned" in texts(ax.get_legend().get_texts())[-1]
+        assert "half time (12) of modes 2-3" in texts(ax.get_legend().get_texts())[-1]
 
 
 @pytest.mark.core

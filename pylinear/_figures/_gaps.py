@@ -76,10 +76,19 @@ def figure3_gap(step: float, hidden: int) -> Gap:
 
 
 def gap_table(result: Gap) -> Table:
-    """Return the tables of a gap as one: one row a mode."""
-    columns = {**result.against(), **result.by_cause()}
-    rows = ((mode + 1, s, *(values[mode] for values in columns.values())) for mode, s in enumerate(result.s))
-    return Table(("mode", "s", *columns), rows)
+    """Return the tables of a gap as one: one row a mode, one for the loss, and one for the map where it was kept."""
+    against, causes = result.against(), result.by_cause()
+    rows: list[tuple[object, ...]] = [
+        (mode + 1, s, *(x[mode] for x in against.values()), *(x[mode] for x in causes.values()))
+        for mode, s in enumerate(result.s)
+    ]
+    wholes = {"loss": result.loss_gaps()}
+    if result.run.maps is not None:
+        wholes["map"] = result.map_gaps()
+    for name, gaps in wholes.items():
+        largest = (float(np.max(x[result.counted], initial=0.0)) for x in gaps.values())
+        rows.append((name, np.nan, *largest, *(np.nan for _ in causes)))
+    return Table(("mode", "s", *against, *causes), rows)
 
 
 def curves_table(result: Gap) -> Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from pylinear import _check
 from pylinear._gap import Gap
 from pylinear._gap_order import GapOrder
-from pylinear.plots._page import Page, a_gap, bare, mark, mean_of_runs, own_axes, own_figure, shade, time_axis
+from pylinear.plots._page import Page, a_gap, bare, dashes, mark, mean_of_runs, own_axes, own_figure, shade, time_axis
 
 _CAUSES = {
     "finite N": ("0.85", ""),
@@ -119,14 +120,14 @@ def prediction(gap: Gap, figure: Page | None = None) -> tuple[Axes, Axes]:
     above, below = own_figure(figure, (7.5, 5.5)).subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
     epochs, runs = gap.run.epochs, len(gap.run.status)
     for mode, s in enumerate(gap.s):
-        color = shade(mode)
+        thin: dict[str, Any] = {"color": shade(mode), "ls": dashes(mode), "lw": 0.7}
         for k in range(runs):
             label = f"mode {mode + 1}, $s$ = {s:.3g}" if k == 0 else None
-            above.plot(epochs, (gap.measured - gap.flow)[k, :, mode] / s, color=color, lw=0.6, alpha=0.7, label=label)
-            below.plot(epochs, (gap.measured - gap.predicted)[k, :, mode] / s, color=color, lw=0.6)
+            above.plot(epochs, (gap.measured - gap.flow)[k, :, mode] / s, label=label, **thin)
+            below.plot(epochs, (gap.measured - gap.predicted)[k, :, mode] / s, **thin)
         foretold = mean_of_runs((gap.predicted - gap.flow)[:, :, mode]) / s
         label = "modified flow, mean over runs" if mode == gap.s.size - 1 else None
-        above.plot(epochs, foretold, color="black", lw=1.2, ls=(0, (4, 3)), label=label)
+        above.plot(epochs, foretold, color="black", lw=2.0, ls=(0, (1, 2)), label=label)
     above.set_ylabel("measured - flow (7)-(8),\nin units of $s$")
     below.set_ylabel("measured -\nmodified flow")
     time_axis(below, epochs)
@@ -152,10 +153,10 @@ def budget(gap: Gap, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        Each part is the largest difference that its cause makes at any time, relative to s; see `Gap.by_cause`. They
-        come at different times and with different signs, so that a bar bounds the gap from above; what is not known or
-        not finite in every mode is left out. Diamonds are the gap
-        to the theory that assumes most, crosses what is left after the modified flow.
+        Each part is the largest difference that its cause makes at any time, and for scatter one standard deviation,
+        relative to s; see `Gap.by_cause`. They come at different times and with different signs; what is not known or
+        not finite in every mode is left out. Diamonds are the gap to the theory that assumes most, crosses what is left
+        after the modified flow.
 
     Raises
     ------

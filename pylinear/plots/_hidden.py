@@ -113,7 +113,7 @@ def _mark_half_times(ax: Axes, shown: _hidden.Trajectories) -> None:
     for number, (modes, epoch) in enumerate(_together(shown.half_times)[:_MOST_MARKED]):
         at = int(np.argmin(np.abs(shown.epochs - epoch)))
         text = f"mode {modes[0]}" if len(modes) == 1 else f"modes {modes[0]}-{modes[-1]}"
-        label = f"{text} half learned, epoch {epoch:.0f}"
+        label = f"half time (12) of {text}, epoch {epoch:.0f}"
         ax.plot(*shown.points[at].T, mark(number), color="white", mec="black", ms=7, label=label, zorder=5)
 
 
