@@ -75,7 +75,7 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
         # Labels at the rates themselves: powers of ten are too far apart for a sweep, and all else is crowded.
         steps = np.unique([found.rates * found.s1 for found in orders.values()])
         ax.set_xticks(steps, [f"{step:.3g}" for step in steps])
-        ax.minorticks_off()
+        ax.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
         ax.set_title(_PANELS[cause], loc="left", fontsize="medium")
         ax.set_xlabel("rate x $s_1$")
         ax.legend(frameon=False, title="power of the rate", alignment="left", fontsize="small", title_fontsize="small")
