@@ -148,7 +148,12 @@ def dtype_name(value: object) -> DTypeName:
 
 
 def threads(value: object) -> int:
-    """Return a number of threads; None stands for the processors this process may use."""
+    """Return a number of threads; None stands for PYLINEAR_NUM_THREADS, or the processors this process may use."""
+    asked = os.environ.get("PYLINEAR_NUM_THREADS")
+    if value is None and asked:
+        if not (asked.isascii() and asked.isdigit() and 1 <= int(asked) <= 1024):
+            raise ValueError(f"PYLINEAR_NUM_THREADS must be a whole number from 1 to 1024; got {show(asked)}")
+        return int(asked)
     if value is None:
         return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return integer("threads", value, 1, 1024)

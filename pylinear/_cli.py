@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 import warnings
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "demo": lambda: _demo(arguments.out),
         "figures": lambda: _figures(arguments.out),
         "gap": lambda: _gap(arguments),
-        "info": _info,
+        "info": lambda: _info(as_json=arguments.json),
     }
     try:
         with warnings.catch_warnings(action="always", category=AssumptionWarning):
@@ -66,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
     )
-    commands.add_parser("info", help="version, engines, instruction set, build, threads, libraries")
+    what = commands.add_parser("info", help="version, engines, instruction set, build, threads, libraries")
+    what.add_argument("--json", action="store_true", help="as one JSON object")
     return parser
 
 
@@ -139,7 +141,10 @@ def _gap(options: argparse.Namespace) -> int:
     return 0
 
 
-def _info() -> int:
+def _info(*, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps(info(), indent=2))
+        return 0
     for name, value in info().items():
         print(f"{name}: {', '.join(value) if isinstance(value, tuple) else value}")
     return 0

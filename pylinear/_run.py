@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from pylinear._initial import Initial, Weights
 from pylinear._problem import Layers
 from pylinear._record import Settled
 from pylinear._reduction import Reducer, Reduction
+
+if TYPE_CHECKING:
+    import xarray
 
 
 class Networks:
@@ -241,6 +244,16 @@ class Run:
             return reducer.start.weights(run)
         _, layers = reducer.begin(run, self.networks.level(run))
         return Weights(*(w[0] for w in reducer.lift(run, None, Layers(*(x[None] for x in layers)))))
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return what was recorded as a labelled xarray Dataset, with what it follows from in its attributes.
+
+        Dimensions: run, time, mode; and of what was kept other_mode, hidden_unit, item, input, feature. ImportError
+        where xarray is not installed (``pylinear-dynamics[xarray]``).
+        """
+        from pylinear._labelled import run_dataset
+
+        return run_dataset(self)
 
     def __repr__(self) -> str:
         end = self.presentations[-1]

@@ -1,4 +1,5 @@
 import csv
+import json
 import subprocess
 import sys
 
@@ -205,6 +206,12 @@ def test_gap_refuses_what_it_cannot_do(arguments, said, capsys):
     printed = capsys.readouterr()
     assert said in printed.err
     assert printed.out == ""
+
+
+def test_info_as_json(capsys):
+    assert _cli.main(["info", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == {name: list(x) if isinstance(x, tuple) else x for name, x in pl.info().items()}
 
 
 def test_unknown_commands_are_refused(capsys):
