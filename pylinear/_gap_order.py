@@ -41,7 +41,7 @@ class GapOrder:
         Largest association strength: rate x s1 is the size of a step.
     gaps : dict of str to (n,) float64
         The largest gap over modes and time relative to s, for each of the causes "finite rate, mean", "finite rate,
-        scatter" and "unexplained" of `Gap.by_cause` that is finite and above 0 at all rates; for order
+        scatter" and "unexplained" of `Gap.by_cause` that is known and above 0 at all rates; for order
         "with_replacement" scatter alone, which the mean gap hardly rises above.
     powers : dict of str to Power
         The fit to each of these.
@@ -89,7 +89,7 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     ------
     TypeError, ValueError
         If these are not runs, fewer than three rates differ, association strengths, updates or orders are not the same,
-        or no gap is known at all rates.
+        all runs of a rate diverged, or no gap is known at all rates.
 
     Notes
     -----
@@ -119,16 +119,19 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
         raise ValueError("runs must be of the same data; their association strengths differ")
     if any(x.run.update != known[0].run.update or not np.array_equal(x.run.order, known[0].run.order) for x in known):
         raise ValueError("runs must go through the items in the same way; their updates or orders differ")
+    for x in known:
+        if set(x.run.status) == {"diverged"}:
+            raise ValueError(f"runs must not diverge; all did at the rate {x.run.rate:g}")
     causes = [x.by_rate() for x in known]
     if known[0].predicted is None:  # the mean is that of a noise as large, of no order of its own
         causes = [{"finite rate, scatter": cause["finite rate, scatter"]} for cause in causes]
     gaps = {}
     for name in causes[0]:
         largest = np.array([np.max(cause.get(name, np.nan)) for cause in causes])
-        if np.all((largest > 0) & np.isfinite(largest)):
+        if np.all(largest > 0):
             gaps[name] = largest
     if not gaps:
-        raise ValueError("runs must have a gap that is finite and above 0 at all rates")
+        raise ValueError("runs must have a gap that is known and above 0 at all rates")
     return GapOrder(rates, float(known[0].s[0]), gaps, {name: _fit(rates, x) for name, x in gaps.items()})
 
 

@@ -77,7 +77,7 @@ class Theories:
         self._with_replacement = isinstance(order, str) and order == "with_replacement"
         self._pace = pacing(order, run.data.n_items)
         # After so many presentations learning is where a flow can be, if it goes through the items in turn at all.
-        self.period = 1 if run.update == "flow" or self._with_replacement else self._pace.period
+        self.period = 1 if run.update == "flow" else self._pace.period
         self._reducer = for_theory(run.networks.reducer)
         self.s: Floats = modes.s[: modes.rank] / self.kappa
         self._strengths = run.initial_strengths[:, : modes.rank]

@@ -106,6 +106,17 @@ def test_shares_are_presentations_an_epoch():
         np.testing.assert_array_equal(_flow.pacing(order, 3).shares, 1)
 
 
+def test_periods_are_presentations_until_it_begins_again():
+    assert [_flow.pacing(order, 3).period for order in ("batch", "cyclic", "reshuffled", "with_replacement")] == [
+        3,
+        3,
+        3,
+        1,
+    ]
+    assert _flow.pacing(np.array([2, 0, 1, 1, 0, 2]), 3).period == 3  # a permutation an epoch
+    assert _flow.pacing(np.array([2, 0, 1, 1]), 3).period == 4
+
+
 def test_weights_may_have_leading_axes(problem):
     inputs, outputs, w21, w32 = problem
     velocity = _flow.modified(inputs, outputs, 0.1, _flow.pacing("cyclic", N_ITEMS))

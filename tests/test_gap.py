@@ -90,6 +90,8 @@ def test_records_within_an_epoch_are_not_counted(data):
     assert within.counted.all()
     drawn = pl.gap(pl.train(data, record=481, **{**options, "order": "with_replacement"}))
     assert drawn.counted.all()
+    followed = pl.gap(pl.train(data, record=[0.5, 1.0], **{**options, "order": "reshuffled", "update": "flow"}))
+    assert followed.counted.all()
     cycle = pl.gap(pl.train(data, record=[0.5, 1.0, 1.25], **{**options, "order": [0, 1, 2, 3, 3, 2, 1, 0]}))
     assert cycle.counted.tolist() == [[False, True, False]]
 
@@ -329,6 +331,7 @@ def test_correlated_inputs_are_warned_of_and_the_flow_is_right():
     run = pl.train(data, hidden=8, rate=0.002, epochs=800, rng=0, init=pl.Gaussian(0.01))
     with pytest.warns(pl.AssumptionWarning, match="inputs are not white"):
         gap = pl.gap(run)
+    assert gap.kappa == pytest.approx(np.trace(data.sigma_xx) / 4)
     assert gap.by_cause()["finite rate, mean"].max() < 0.05
     assert gap.against()["(10), effective a0"].max() > 0.1
 
@@ -338,6 +341,7 @@ def test_orthogonal_inputs_of_another_length_need_no_warning():
     data = pl.Dataset(np.random.default_rng(1).standard_normal((50, 4)), 2 * q)
     run = pl.train(data, hidden=200, rate=5e-4, epochs=3000, rng=0, init=pl.Gaussian(1e-3))
     gap = pl.gap(run)
+    assert gap.kappa == pytest.approx(4.0)
     # The strength that is reached is s / |x|^2.
     np.testing.assert_allclose(gap.s, data.modes.s / 4)
     np.testing.assert_allclose(gap.measured[0, -1], gap.s, rtol=1e-3)

@@ -73,10 +73,18 @@ def test_what_cannot_be_fitted_is_refused(problem):
         pl.gap_order([*runs, other])
     with pytest.raises(ValueError, match="in the same way"):
         pl.gap_order([*runs, *sweep(problem, update="batch")])
+    with pytest.raises(ValueError, match="in the same way"):
+        pl.gap_order([*runs, *sweep(problem, order=[0, 1, 2, 3])])
     with pytest.raises(TypeError, match="got 3"):
         pl.gap_order([*runs, 3])
     with pytest.raises(TypeError, match="sequence"):
         pl.gap_order(runs[0])
     lost = [pl.train(problem[0], hidden=4, rate=10.0**k, epochs=5, rng=0, record=[5.0]) for k in (298, 299, 300)]
-    with pytest.warns(pl.AssumptionWarning, match="stable"), pytest.raises(ValueError, match="a gap that is finite"):
+    with (
+        pytest.warns(pl.AssumptionWarning, match="stable"),
+        pytest.raises(ValueError, match=r"must not diverge.*1e\+298"),
+    ):
         pl.gap_order(lost)
+    start = [pl.train(problem[0], hidden=4, rate=rate, epochs=5, rng=0, record=[0.0]) for rate in (0.01, 0.02, 0.03)]
+    with pytest.raises(ValueError, match="a gap that is known"):
+        pl.gap_order(start)

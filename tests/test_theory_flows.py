@@ -242,7 +242,7 @@ def test_flows_that_would_not_end_are_refused():
     data = pl.toy()
     w = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)
     for call in (
-        lambda: theory.flow([1e7], *w, data),
+        lambda: theory.flow([8e5], *w, data),
         lambda: theory.modified_flow([1e9], *w, data, 0.01),
         lambda: theory.stochastic_flow([1e9], *w, data, 0.01),
         lambda: theory.simplified_flow([1e7], *w, data),

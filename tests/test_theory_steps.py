@@ -47,6 +47,13 @@ def test_half_mastery_comes_later_by_the_same_number_of_epochs_at_any_rate(step)
     assert crossed - half == pytest.approx(expected, abs=0.02)
 
 
+def test_a_refusal_shows_the_first_values_that_are_refused():
+    with pytest.raises(ValueError, match=r"a must be at least a0 and below s; got a = 3, a0 = 0.1, s = 2$"):
+        theory.batch_delay([[1.0], [3.0]], 2.0, [0.1, 0.2])
+    with pytest.raises(ValueError, match=r"a0 must be at most s / 2, .*; got a0 = 0.7, s = 1$"):
+        theory.half_time([4.0, 1.0, 1.0], [0.5, 0.7, 0.9])
+
+
 @pytest.mark.parametrize(
     ("a", "s", "a0", "name"),
     [(0.5, 1.0, 0.0, "a0"), (0.5, 0.0, 0.1, "s"), (1.0, 1.0, 0.1, "a"), (0.05, 1.0, 0.1, "a"), (0.5, 1.0, 2.0, "a")],
