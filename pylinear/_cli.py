@@ -24,7 +24,7 @@ the first table's columns, each of which assumes less than the one before:
   (10), effective a0  the same with the initial strength that each mode of each network really has
   flow (7)-(8)        all weights in continuous time, from the network's own
   modified flow       the same, to first order in the learning rate
-the second table's columns are what each step from one to the next is worth.
+the second table's first columns are what each step from one to the next is worth, its last what remains of the rate.
 """
 
 

@@ -17,6 +17,8 @@ from pylinear._initial import Gaussian
 from pylinear._train import train
 from pylinear._tree import Tree
 
+# Hours of training.
+_MOST_EPOCHS = 1e9
 # A mode this much weaker than the first is not waited for unless asked.
 _WEAKEST = 0.05
 
@@ -29,7 +31,7 @@ def measure(options: argparse.Namespace) -> Gap:
         raise ValueError("the table must have a mode to learn; all association strengths are 0")
     rate = 0.05 / float(s[0]) if options.rate is None else _check.real("rate", options.rate, 0.0, above=True)
     hidden = _check.integer("hidden", options.hidden)
-    scale = _check.real("scale", options.scale, 0.0, above=True)
+    scale = _check.real("scale", options.scale, 1e-100, 1e100)
     epochs = _long_enough(s, hidden * scale**2 / 2, rate) if options.epochs is None else options.epochs
     batch = options.order == "batch"
     run = train(
@@ -69,7 +71,12 @@ def _long_enough(s: Floats, a0: float, rate: float) -> int:
     weakest = float(s[s > _WEAKEST * s[0]].min())
     half = float(theory.half_time(weakest, min(a0, weakest / 2), 1 / rate))
     # A late half of the run for what the theory is early by.
-    return int(np.ceil(1.5 * half + 5 / (weakest * rate)))
+    epochs = 1.5 * half + 5 / (weakest * rate)
+    if epochs > _MOST_EPOCHS:
+        raise ValueError(
+            f"at the rate {rate:.3g} learning would take {epochs:.2g} epochs; give --epochs to see less of it"
+        )
+    return int(np.ceil(epochs))
 
 
 def write_gap(result: Gap, folder: Path, say: Say) -> list[str]:

@@ -23,6 +23,10 @@ from pylinear._check import Floats
 Velocity = Callable[[Floats, Floats], tuple[Floats, Floats]]
 
 
+# Epochs in a cycle that counts as short beside the time of learning.
+_LONGEST_CYCLE = 4
+
+
 class Pacing(NamedTuple):
     """How a way of learning goes through the items in an epoch.
 
@@ -34,7 +38,8 @@ class Pacing(NamedTuple):
         Entry (p, q): how often, on average over an epoch, item q follows item p in it, less half of
         shares[p] shares[q].
     period : int
-        Presentations after which it begins again.
+        Presentations after which it begins again; 1 if a mean over it makes no sense, without a period or with a long
+        one.
     """
 
     shares: Floats
@@ -64,7 +69,8 @@ def pacing(order: str | NDArray[np.int64], n_items: int) -> Pacing:
             seen[item] += 1
         following -= np.outer(seen, seen) / 2
         shares += seen
-    return Pacing(shares * (n_items / order.size), following * (n_items / order.size), epochs.shape[1])
+    period = epochs.shape[1] if epochs.shape[1] <= _LONGEST_CYCLE * n_items else 1
+    return Pacing(shares * (n_items / order.size), following * (n_items / order.size), period)
 
 
 def averaged(sigma_yx: Floats, sigma_xx: Floats) -> Velocity:

@@ -31,8 +31,9 @@ class Gap:
 
     R runs, T recorded times, M modes: the first `Modes.rank` of the data's, which have a strength. Where a run stopped
     early, what was measured is NaN, and so are the flows unless other runs share its weights. Tables count records of
-    runs that did not diverge, if there are any, at whole epochs, if there are any: within an epoch online learning is
-    ahead of or behind every mean over its items, by the order of the rate.
+    runs that did not diverge, if there are any, at whole epochs (of a given order that is not made of permutations,
+    whole cycles of at most four epochs), if there are any: within one learning is ahead of or behind every mean over
+    its items, by the order of the rate.
 
     Attributes
     ----------
@@ -156,6 +157,12 @@ class Gap:
             out["unexplained"] = self._largest(self._mean(self.measured - last))
         return out
 
+    def _what_is_counted(self) -> list[str]:
+        counted, recorded = self.counted.any(axis=0).sum(), (~np.isnan(self.run.loss)).any(axis=0).sum()
+        if counted == recorded:
+            return []
+        return [f"Counted are {counted} of {recorded} times, those after whole epochs; see Gap.counted."]
+
     def _mean(self, difference: Floats) -> Floats:
         """Return the mean of (R, T, M) over the runs that count and share their weights, (R, T, M) or (T, M)."""
         if not self.source.shared:
@@ -252,6 +259,7 @@ class Gap:
             f"Largest gap over time and {n} run{'s' * (n > 1)}, relative to s "
             f"(rate x s1 = {run.rate * self.s[0]:.3g}, paper's a0 = {self.paper_strength:.3g});",
             "of the loss relative to its first record" + (", of the map to |s|." if run.maps is not None else "."),
+            *self._what_is_counted(),
             "",
             "Measured against",
             *_table(against, rows),

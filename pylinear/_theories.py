@@ -83,6 +83,8 @@ class Theories:
         self._strengths = run.initial_strengths[:, : modes.rank]
         began = [k for k in range(len(run.status)) if run.networks.began(k)]
         self.shared = isinstance(run.init, Given) and run.init.w21.ndim == 2
+        lasting = [k for k in began if run.status[k] != "diverged"]
+        self._lasting = lasting or began or slice(None)
         # Where all runs share their weights one speaks for them, that which went furthest.
         self._runs = [max(began, key=lambda k: int(run.completed[k]))] if self.shared and began else began
 
@@ -118,7 +120,7 @@ class Theories:
         run = self._run
         if isinstance(run.init, Gaussian):
             return run.hidden_units * run.init.scale**2 / 2
-        return float(np.nanmean(self._strengths))
+        return float(np.nanmean(self._strengths[self._lasting]))
 
     def curves(self) -> dict[str, Curves]:
         """Return what each theory says, from that which assumes most to that which assumes least."""
@@ -142,7 +144,7 @@ class Theories:
         members = 1 + math.ceil(_MEMBERS / max(1, len(self._runs)))
         # Runs that share their problem and go equally far go side by side.
         alike: dict[tuple[Problem, int], list[tuple[Floats, Floats]]] = {}
-        for k in self._runs:
+        for k in [k for k in self._runs if run.status[k] != "diverged"] or self._runs:
             problem, w21, w32, epochs = self._begin(k)
             alike.setdefault((problem, epochs.size), []).append((w21, w32))
         squares, count = np.zeros((run.epochs.size, self._modes)), np.zeros((run.epochs.size, 1))

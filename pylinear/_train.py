@@ -88,7 +88,8 @@ def train(
         For initial weights and orders; recorded in ``Run.rng``.
     record : int or sequence of float
         At how many times at most to record, evenly spaced from the start to the end: at whole epochs, or where there
-        are too few of them equally often in each. Or at which epochs, each rounded to a presentation and recorded once.
+        are too few of them equally often in each, and at the end. Or at which epochs, each rounded to a presentation
+        and recorded once.
     keep : collection of {"hidden", "weights", "maps"}
         What else to record: hidden representations, all weights, the map from inputs to outputs between all modes.
     dtype : {"float64", "float32"}
@@ -387,26 +388,37 @@ def _times(record: Any, total: int, n_items: int, *, whole_epochs: bool) -> NDAr
     """Return the presentations to record at; with `whole_epochs`, no others."""
     if _check.rank(record) == 0:
         count = _check.integer("record", record, 1, 2**31)
-        epochs, rest = divmod(total, n_items)
-        unit = n_items if rest == 0 and (whole_epochs or epochs >= count - 1) else 1
-        if rest == 0 and epochs and unit == 1 and n_items > 1:
-            # Equally often in each epoch, its end among them.
-            each = min((count - 1) // epochs, n_items)
-            i = np.arange(epochs * each + 1, dtype=np.int64)
-            return np.asarray(i // each * n_items + i % each * n_items // each)
-        last = total // unit
-        count = min(count, last + 1)
+        count = min(count, total + 1)
         if count == 1:
             return np.array([total])
         _memory.require(f"a record of {count} times", 32 * count)
-        # In whole numbers, since floating point would miss presentations above 2^53, and in two steps, since the
-        # product of a presentation and an index may exceed 2^63.
-        i = np.arange(count, dtype=np.int64)
-        whole, part = divmod(last, count - 1)
-        return np.asarray((whole * i + part * i // (count - 1)) * unit)
+        epochs, rest = divmod(total, n_items)
+        if rest and epochs and count > 2:  # as for the whole epochs, and at the end
+            return np.append(_evenly(epochs, n_items, count - 1, whole_epochs=False), total)
+        if rest or not epochs:
+            return _spread(total, count)
+        return _evenly(epochs, n_items, count, whole_epochs=whole_epochs)
     epochs_asked = _check.array("record", record, (None,))
     points = np.round(epochs_asked * n_items)
     if points[0] < 0 or points[-1] > total or np.any(np.diff(points) < 0):
         got = f"{points[0] / n_items:g} to {points[-1] / n_items:g}"
         raise ValueError(f"record must be epochs from 0 to {total / n_items:g} that do not decrease; got {got}")
     return np.unique(points.astype(np.int64))
+
+
+def _evenly(epochs: int, n_items: int, count: int, *, whole_epochs: bool) -> NDArray[np.int64]:
+    """Return at most `count` presentations in so many epochs: the ends of epochs, or equally many in each."""
+    if whole_epochs or epochs >= count - 1:
+        return _spread(epochs, min(count, epochs + 1)) * n_items
+    each = min((count - 1) // epochs, n_items)
+    i = np.arange(epochs * each + 1, dtype=np.int64)
+    return np.asarray(i // each * n_items + i % each * n_items // each)
+
+
+def _spread(last: int, count: int) -> NDArray[np.int64]:
+    """Return `count` whole numbers, evenly spaced from 0 to `last`."""
+    # In whole numbers, since floating point would miss presentations above 2^53, and in two steps, since the product of
+    # a presentation and an index may exceed 2^63.
+    i = np.arange(count, dtype=np.int64)
+    whole, part = divmod(last, count - 1)
+    return np.asarray(whole * i + part * i // (count - 1))

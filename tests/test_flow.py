@@ -115,6 +115,7 @@ def test_periods_are_presentations_until_it_begins_again():
     ]
     assert _flow.pacing(np.array([2, 0, 1, 1, 0, 2]), 3).period == 3  # a permutation an epoch
     assert _flow.pacing(np.array([2, 0, 1, 1]), 3).period == 4
+    assert _flow.pacing(np.zeros(13, dtype=int), 3).period == 1  # no short cycle
 
 
 def test_weights_may_have_leading_axes(problem):

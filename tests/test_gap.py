@@ -84,7 +84,8 @@ def test_records_within_an_epoch_are_not_counted(data):
     assert often.measured.shape[1] == 2001
     np.testing.assert_allclose(often.by_cause()["unexplained"], whole.by_cause()["unexplained"], rtol=1e-6)
     assert np.abs(often.measured - often.predicted).max() > 3 * np.abs(whole.measured - whole.predicted).max()
-    assert str(often).splitlines()[2:] == str(whole).splitlines()[2:]
+    assert str(often).splitlines()[3:] == str(whole).splitlines()[2:]
+    assert str(often).splitlines()[2] == "Counted are 501 of 2001 times, those after whole epochs; see Gap.counted."
     # Where there is nothing else, or nothing is within an epoch, they are.
     within = pl.gap(pl.train(data, record=[0.25, 1.5], **options))
     assert within.counted.all()
@@ -444,6 +445,30 @@ def test_the_four_moves_lead_to_formula_10(data):
     wide = gap_at(data, 0.05, init=pl.Gaussian(1e-4), hidden=512, runs=1).by_move()
     narrow = gap_at(data, 0.05, init=pl.Gaussian(1e-4), hidden=8, runs=1).by_move()
     assert wide["all four"].max() < narrow["all four"].max() / 3
+
+
+def test_what_diverged_is_no_part_of_what_is_expected():
+    data = pl.toy("signed")
+    weights = [pl.Gaussian(0.05).draw(data, hidden=8, rng=k) for k in range(3)]
+    w21, w32 = (np.stack(w) for w in zip(*weights, strict=True))
+    for order in ("reshuffled", "with_replacement"):
+        options = {"hidden": 8, "rate": 0.02, "epochs": 100, "rng": 0, "order": order}
+        large = w21 * np.array([1, 300, 1])[:, None, None], w32 * np.array([1, 300, 1])[:, None, None]
+        three = pl.train(data, init=large, runs=3, **options)
+        assert three.status == ("ok", "diverged", "ok")
+        gap = pl.gap(three)
+        two = pl.gap(pl.train(data, init=(w21[[0, 2]], w32[[0, 2]]), runs=2, **options))
+        assert gap.paper_strength == pytest.approx(two.paper_strength)
+        np.testing.assert_allclose(gap.by_cause()["initial strength"], two.by_cause()["initial strength"])
+        if order == "with_replacement":
+            assert not np.isnan(gap.scatter).any()
+
+
+def test_an_order_of_no_short_cycle_counts_all_records():
+    data = pl.toy("signed")
+    items = np.random.default_rng(0).permutation(np.repeat(np.arange(4), 100))
+    gap = pl.gap(pl.train(data, hidden=8, rate=0.02, epochs=100, rng=0, init=pl.Gaussian(0.1), order=items))
+    assert gap.counted.all()
 
 
 def test_many_modes_share_the_last_row():

@@ -85,6 +85,7 @@ def test_what_cannot_be_fitted_is_refused(problem):
         pytest.raises(ValueError, match=r"must not diverge.*1e\+298"),
     ):
         pl.gap_order(lost)
-    start = [pl.train(problem[0], hidden=4, rate=rate, epochs=5, rng=0, record=[0.0]) for rate in (0.01, 0.02, 0.03)]
+    zeros = np.zeros((4, 4)), np.zeros((6, 4))
+    start = [pl.train(problem[0], hidden=4, rate=rate, epochs=5, init=zeros) for rate in (0.01, 0.02, 0.03)]
     with pytest.raises(ValueError, match="a gap that is known"):
         pl.gap_order(start)

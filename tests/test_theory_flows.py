@@ -247,5 +247,5 @@ def test_flows_that_would_not_end_are_refused():
         lambda: theory.stochastic_flow([1e9], *w, data, 0.01),
         lambda: theory.simplified_flow([1e7], *w, data),
     ):
-        with pytest.raises(ValueError, match=r"^t must be at most 1e\+06 / s_1 in units of tau, s_1 = 1.41"):
+        with pytest.raises(ValueError, match=r"^t must be at most .*, which is 1e\+06 tau / s_1, .*; got [18]e"):
             call()

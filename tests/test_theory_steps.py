@@ -48,9 +48,9 @@ def test_half_mastery_comes_later_by_the_same_number_of_epochs_at_any_rate(step)
 
 
 def test_a_refusal_shows_the_first_values_that_are_refused():
-    with pytest.raises(ValueError, match=r"a must be at least a0 and below s; got a = 3, a0 = 0.1, s = 2$"):
+    with pytest.raises(ValueError, match=r"a must be at least a0 and below s; got a = 3.0, a0 = 0.1, s = 2.0$"):
         theory.batch_delay([[1.0], [3.0]], 2.0, [0.1, 0.2])
-    with pytest.raises(ValueError, match=r"a0 must be at most s / 2, .*; got a0 = 0.7, s = 1$"):
+    with pytest.raises(ValueError, match=r"a0 must be at most s / 2, .*; got a0 = 0.7, s = 1.0$"):
         theory.half_time([4.0, 1.0, 1.0], [0.5, 0.7, 0.9])
 
 

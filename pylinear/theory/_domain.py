@@ -37,7 +37,7 @@ def require(holds: NDArray[np.bool_], sentence: str, **arguments: Floats) -> Non
         return
     first = int(np.argmin(holds))
     together = np.broadcast_arrays(holds, *arguments.values())[1:]
-    got = ", ".join(f"{name} = {x.flat[first]:g}" for name, x in zip(arguments, together, strict=True))
+    got = ", ".join(f"{name} = {float(x.flat[first])!r}" for name, x in zip(arguments, together, strict=True))
     raise ValueError(f"{sentence}; got {got}")
 
 
@@ -54,15 +54,14 @@ def times_of(t: ArrayLike) -> Floats:
     return times
 
 
-def check_length(times: Floats, data: Dataset) -> None:
-    """Raise if the integration of a flow for such times, in units of tau, would not return."""
-    fastest = float(data.modes.s[0])
-    with np.errstate(over="ignore"):
-        if times.size and np.max(times) * fastest > _LONGEST:
-            raise ValueError(
-                f"t must be at most {_LONGEST:g} / s_1 in units of tau, s_1 = {fastest:.3g}, long after which nothing "
-                f"changes; got {np.max(times):.3g}"
-            )
+def check_length(t: Floats, tau: float, data: Dataset) -> None:
+    """Raise if t is so late that the integration of a flow would take far longer than the learning does."""
+    limit = _LONGEST * tau / max(float(data.modes.s[0]), np.finfo(float).tiny)
+    if t.size and np.max(t) > limit:
+        raise ValueError(
+            f"t must be at most {limit:.3g}, which is {_LONGEST:g} tau / s_1, long after which nothing changes; got "
+            f"{np.max(t):.3g}"
+        )
 
 
 def switch(name: str, value: object) -> bool:

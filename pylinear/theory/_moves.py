@@ -159,7 +159,7 @@ def simplified_flow(
     tau = _check.real("tau", tau, 0.0, above=True)
     rtol = _check.real("rtol", rtol, 1e-13, 1e-2)
     w21, w32 = _layers_for(data, w21, w32)
-    check_length(times / tau, data)
+    check_length(times, tau, data)
     moves = Moves(
         switch("decorrelated", decorrelated),
         switch("coordinates", coordinates),

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pylinear import _check
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain, tau_of, time_of
+from pylinear.theory._domain import broadcast, in_domain, require, tau_of, time_of
 from pylinear.theory._modes import log_ratio
 
 
@@ -218,8 +218,7 @@ def half_time_unbalanced(s: ArrayLike, p0: ArrayLike, q0: ArrayLike, tau: ArrayL
     tau = tau_of(tau)
     broadcast(s, p0, q0, tau)
     to_go = s - (p0 - q0) / 2
-    if np.any(to_go < 0):
-        raise ValueError("p0 must be at most 2 s + q0: a mode that starts above s / 2 never passes it")
+    require(to_go >= 0, "p0 must be at most 2 s + q0, or the mode starts above s / 2", p0=p0, s=s, q0=q0)
     with np.errstate(over="ignore", divide="ignore"):
         K = np.sqrt(p0) * np.sqrt(q0)
         S, H = np.hypot(s, K / 2), np.hypot(s, K)
