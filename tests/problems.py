@@ -49,3 +49,10 @@ def learning(data, sigma, hidden, **more):
     rate = 0.05 / s[0]
     epochs = round(np.log(s[-1] / min(s[-1] / 20, hidden * sigma**2 / 2)) / (s[-1] * rate))
     return {"hidden": hidden, "rate": rate, "epochs": epochs, "init": pl.Gaussian(sigma), "rng": 2, **more}
+
+
+def gap_at(data, rate_times_s1, *, init, hidden=16, runs=3, **kwargs):
+    """The gap of networks that learn all modes, at a rate in units of 1 / s1."""
+    rate = rate_times_s1 / data.modes.s[0]
+    epochs = round(24 / (rate * data.modes.s[-1]) / 2)
+    return pl.gap(pl.train(data, hidden=hidden, rate=rate, epochs=epochs, init=init, runs=runs, rng=1, **kwargs))

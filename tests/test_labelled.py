@@ -55,3 +55,18 @@ def test_a_gap_has_everything_that_its_run_has():
     np.testing.assert_array_equal(labelled.loss_gap.sel(theory="(10), paper's a0"), gap.loss_gaps()["(10), paper's a0"])
     largest = labelled.largest_gap.sel(theory="(10), paper's a0")
     np.testing.assert_array_equal(largest, gap.against()["(10), paper's a0"])
+
+
+def test_curves_and_causes_of_a_gap_go_by_name():
+    run = learned(init=pl.Gaussian(0.1))
+    gap = pl.gap(run)
+    labelled = gap.to_xarray()
+    measured = labelled.mode_strength.sel(source="measured", run=1, mode=2)
+    np.testing.assert_array_equal(measured, gap.measured[1, :, 1])
+    flow = labelled.mode_strength.sel(source="flow (7)-(8)", run=0, mode=3)
+    np.testing.assert_array_equal(flow, gap.flow[0, :, 2])
+    causes = gap.by_cause()
+    np.testing.assert_array_equal(labelled.gap_by_cause.sel(cause="initial strength"), causes["initial strength"])
+    np.testing.assert_array_equal(labelled.loss.sel(source="measured"), run.loss)
+    loss = gap.theories["flow (7)-(8)"].loss
+    np.testing.assert_array_equal(labelled.loss.sel(source="flow (7)-(8)"), loss)
