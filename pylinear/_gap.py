@@ -27,13 +27,13 @@ _MOST_ROWS = 20
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gap:
-    """Online learning held against a chain of theories, each of which drops one assumption of the one before.
+    """Learning held against a chain of theories, each of which drops one assumption of the one before.
 
     R runs, T recorded times, M modes: the first `Modes.rank` of the data's, which have a strength. Where a run stopped
     early, what was measured is NaN, and so are the flows unless other runs share its weights. Tables count records of
     runs that did not diverge, if there are any, at whole epochs (of a given order that is not made of permutations,
-    whole cycles of at most four epochs), if there are any: within one learning is ahead of or behind every mean over
-    its items, by the order of the rate.
+    whole cycles of at most four epochs), if there are any: within one online learning is ahead of or behind every mean
+    over its items, by the order of the rate.
 
     Attributes
     ----------
@@ -76,7 +76,7 @@ class Gap:
 
     @property
     def measured(self) -> Floats:
-        """Mode strengths under online learning, (R, T, M)."""
+        """Mode strengths that were measured, (R, T, M)."""
         return np.asarray(self.run.mode_strengths[..., : self.s.size])
 
     @property
@@ -111,7 +111,7 @@ class Gap:
         whole = run.presentations % self.source.period == 0
         if lasting.any():
             known &= lasting[:, None]
-        # The start is whole, and no gap.
+        # The start is whole, and has no gap that would count.
         return known & whole if whole[run.presentations > 0].any() else known
 
     def against(self) -> dict[str, Floats]:

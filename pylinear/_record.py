@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -265,16 +265,20 @@ class Flow:
         w21 = np.ascontiguousarray(inputs.orthonormal(layers.lower).T)
         velocity = averaged(outputs @ inputs.vectors.T, inputs.vectors @ inputs.vectors.T)
         w21, w32 = integrate(velocity, times, w21, layers.w32, self._rtol, self._poll)
-        shown = [observed(problem, *weights) for weights in zip(w21[:-1], w32[:-1], strict=True)]
+        kept = _Kept(replace(grid, keep=grid.keep & {"maps"}), problem, layers, "float64")
+        for t, weights in enumerate(zip(w21[:-1], w32[:-1], strict=True)):
+            kept.mode_strengths[t], kept.loss[t], maps = observed(problem, *weights)
+            if kept.maps is not None:
+                kept.maps[t] = maps
         over_time = Layers(np.ascontiguousarray(np.swapaxes(w21, 1, 2)) * lengths[:, None], w32)
         return Record(
-            mode_strengths=np.array([strengths for strengths, _, _ in shown]),
-            loss=np.array([loss for _, loss, _ in shown]),
+            mode_strengths=kept.mode_strengths,
+            loss=kept.loss,
             initial_strengths=_initial_strengths(problem, layers),
             last=Layers(over_time.lower[-1], w32[-1]),
             hidden=np.swapaxes(w21[:-1] @ inputs.vectors, 1, 2) if "hidden" in grid.keep else None,
             over_time=Layers(over_time.lower[:-1], w32[:-1]) if "weights" in grid.keep else None,
-            maps=np.array([maps for _, _, maps in shown]) if "maps" in grid.keep else None,
+            maps=kept.maps,
             status="ok",
             completed=grid.total,
         )

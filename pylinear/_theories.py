@@ -97,10 +97,11 @@ class Theories:
                 AssumptionWarning,
                 stacklevel=3,
             )
-        largest = theory.max_rate(self._run.data, "batch" if self._run.update == "batch" else "online")
-        if self._run.update != "flow" and self._run.rate > largest:
+        run = self._run
+        largest = theory.max_rate(run.data, "batch") if run.update == "batch" else theory.max_rate(run.data)
+        if run.update != "flow" and run.rate > largest:
             warnings.warn(
-                f"the rate, {self._run.rate:.3g}, is above the largest at which learning is stable, {largest:.3g}; no "
+                f"the rate, {run.rate:.3g}, is above the largest at which learning is stable, {largest:.3g}; no "
                 "theory here holds there",
                 AssumptionWarning,
                 stacklevel=3,

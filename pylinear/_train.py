@@ -194,7 +194,7 @@ class _Plan:
         full_size = self.hidden * (data.n_inputs + data.n_features) if reducer.kind != "law" else weights
         record += times * (weights + full_size * item) if "weights" in self.grid.keep else 0
         record += times * (hidden + self.hidden) * data.n_items * item if "hidden" in self.grid.keep else 0
-        record += times * 8 * min(data.n_features, data.n_items) ** 2 if "maps" in self.grid.keep else 0
+        record += 2 * times * 8 * min(data.n_features, data.n_items) ** 2 if "maps" in self.grid.keep else 0
         sizes = rows, data.n_items, lower
         network = _engine.network_bytes(
             sizes, self.route, "batch" if self.update == "batch" else "online", hidden, self.dtype, self.threads_inside

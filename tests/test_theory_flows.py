@@ -68,6 +68,17 @@ def test_the_tolerance_of_a_flow_is_what_it_says():
     assert errors[2] < 1e-8
 
 
+def test_the_tolerance_of_a_modified_flow_counts():
+    data = pl.toy("signed")
+    w21, w32 = pl.Gaussian(0.1).draw(data, hidden=4, rng=0)
+    finest = theory.modified_flow([50], w21, w32, data, 0.02, rtol=1e-13)[1]
+    rough, fine = (
+        np.abs(theory.modified_flow([50], w21, w32, data, 0.02, rtol=rtol)[1] - finest).max() for rtol in (1e-3, 1e-10)
+    )
+    assert rough > 10 * fine
+    assert fine < 1e-8
+
+
 def test_times_of_a_flow_may_come_in_any_order():
     data = pl.toy()
     w = pl.Gaussian(0.1).draw(data, hidden=3, rng=0)

@@ -304,3 +304,13 @@ def test_outputs_that_are_not_known_are_refused():
     data = pl.Dataset.from_gram(np.eye(3), 5)
     with pytest.raises(ValueError, match="data must have outputs"):
         theory.simplified_flow([1.0], np.ones((2, 3)), np.ones((5, 2)), data)
+
+
+def test_the_tolerance_of_a_simplified_flow_counts():
+    data = pl.toy("signed")
+    weights = pl.Gaussian(0.1).draw(data, hidden=4, rng=0)
+    finest, fine, rough = (
+        theory.simplified_flow([1.0], *weights, data, diagonal=True, rtol=rtol) for rtol in (1e-13, 1e-10, 1e-3)
+    )
+    assert np.abs(fine - finest).max() < 1e-8
+    assert np.abs(rough - finest).max() > 10 * np.abs(fine - finest).max()
