@@ -3,6 +3,7 @@
 from pylinear import theory
 from pylinear._dataset import Dataset, Modes, read_table, toy
 from pylinear._engine import EngineMissingError
+from pylinear._files import FileError
 from pylinear._gap import Gap, gap
 from pylinear._gap_order import GapOrder, Power, gap_order
 from pylinear._info import info
@@ -22,6 +23,7 @@ __all__ = [
     "Dataset",
     "Decoupled",
     "EngineMissingError",
+    "FileError",
     "Gap",
     "GapOrder",
     "Gaussian",

@@ -1,0 +1,254 @@
+"""Results on disk: npz files that are replaced as a whole or not at all, and checked before they are believed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+import struct
+import zipfile
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+from pylinear import _memory
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
+StrPath = str | os.PathLike[str]
+
+FORMAT = 1
+_HEADER = "header"
+_LARGEST_HEADER = 2**24
+# What a damaged archive makes zipfile and numpy raise.
+_DAMAGE = zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, RuntimeError, OverflowError, struct.error
+
+
+class FileError(ValueError):
+    """Raised for a file that is damaged, or was not written by pylinear, or in another format or for another use."""
+
+
+def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays of numbers, and a header of plain values, to `path`.
+
+    They are there when all of them are on the disk; until then, and if anything fails, what was there before is.
+    ``numpy.load`` opens the file: its member "header" holds JSON in UTF-8.
+    """
+    # A link stays, and what it points to is replaced.
+    target = Path(os.path.realpath(path))
+    members = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    about = {
+        "format": FORMAT,
+        "kind": kind,
+        "version": version("pylinear-dynamics"),
+        **header,
+        "members": {name: _description(array) for name, array in members.items()},
+    }
+    text = np.frombuffer(json.dumps(about, allow_nan=False).encode(), np.uint8)
+    if text.size > _LARGEST_HEADER:
+        raise ValueError(f"the configuration must take at most {_LARGEST_HEADER} bytes as text; got {text.size}")
+    try:
+        with _replacing(target) as file, zipfile.ZipFile(file, "w") as archive:
+            for name, array in {_HEADER: text, **members}.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    npy.write_array(member, array, allow_pickle=False)
+    except OSError as error:
+        raise _located(error, target) from error
+
+
+def read(path: StrPath, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the header and the arrays of a file that `write` has written for the use `kind`.
+
+    Raises
+    ------
+    FileError
+        If it is not such a file, or not to the last bit what was written.
+    MemoryError
+        If its arrays would not fit the memory.
+    OSError
+        If it cannot be opened or read.
+    """
+    with _opened(path) as archive:
+        about = _header(archive, kind)
+        told = about["members"]
+        size = sum(archive.getinfo(f"{name}.npy").file_size for name in told)
+        _memory.require(f"reading {os.fspath(path)}", size)
+        return about, {name: _checked(archive, name, told[name]) for name in told}
+
+
+def read_header(path: StrPath, kind: str) -> dict[str, Any]:
+    """Return the header of such a file; its arrays are not looked at."""
+    with _opened(path) as archive:
+        return _header(archive, kind)
+
+
+def _description(array: NDArray[Any]) -> dict[str, Any]:
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"only numbers can be written; got dtype {array.dtype}")
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "sha256": _digest(array)}
+
+
+def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    return array.reshape(-1).view(np.uint8)
+
+
+def _digest(array: NDArray[Any]) -> str:
+    return hashlib.sha256(_bytes(array).data).hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(path: StrPath) -> Iterator[zipfile.ZipFile]:
+    """Open an archive; whatever is wrong with it is one error that names it."""
+    target = Path(path)
+    try:
+        with target.open("rb") as file, zipfile.ZipFile(file) as archive:
+            _check_sizes(archive, os.fstat(file.fileno()).st_size)
+            yield archive
+    except FileError as error:
+        raise FileError(f"{target} {error}") from None
+    except _DAMAGE as error:
+        raise FileError(f"{target} is damaged, or no file of pylinear: {error or type(error).__name__}") from None
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a place before the start of the file
+            raise FileError(f"{target} is damaged: {error.strerror}") from None
+        raise _located(error, target) from error
+
+
+def _check_sizes(archive: zipfile.ZipFile, size: int) -> None:
+    """Raise unless the members are as long as they say and fit into a file of this size."""
+    members = archive.infolist()
+    plain = all(m.compress_type == zipfile.ZIP_STORED and m.compress_size == m.file_size for m in members)
+    if not plain or sum(m.file_size for m in members) > size or len({m.filename for m in members}) != len(members):
+        raise FileError("is damaged: its members are not as long as it says")
+
+
+def _header(archive: zipfile.ZipFile, kind: str) -> dict[str, Any]:
+    text = _array(archive, _HEADER, _LARGEST_HEADER)
+    about = json.loads(_bytes(text).tobytes())
+    found = about["format"]
+    if found != FORMAT:
+        raise FileError(
+            f"is written in format {found}; this pylinear reads format {FORMAT}: read it with the pylinear"
+            f" that wrote it, version {about['version']}"
+        )
+    if about["kind"] != kind:
+        raise FileError(f"must be a pylinear {kind}; it is a {about['kind']}")
+    if set(archive.namelist()) != {f"{name}.npy" for name in (_HEADER, *about["members"])}:
+        raise FileError("is damaged: its members are not those that it names")
+    return dict(about)
+
+
+def _checked(archive: zipfile.ZipFile, name: str, told: Mapping[str, Any]) -> NDArray[Any]:
+    """Return a member that is as it is `told`."""
+    array = _array(archive, name)
+    if told != _description(array):
+        raise FileError(f"is damaged: member {name!r} is not what was written")
+    return array
+
+
+def _array(archive: zipfile.ZipFile, name: str, most: float = math.inf) -> NDArray[Any]:
+    """Return a member, having seen that it is as long as it says before any memory is taken for it."""
+    info = archive.getinfo(f"{name}.npy")
+    with archive.open(info) as member:
+        if npy.read_magic(member) != (1, 0):
+            raise FileError(f"is damaged: member {name!r} is not in the format of numpy that was written")
+        shape, fortran_order, dtype = npy.read_array_header_1_0(member)
+        size = math.prod(shape) * dtype.itemsize
+        if dtype.kind not in "biuf" or fortran_order or member.tell() + size != info.file_size or size > most:
+            raise FileError(f"is damaged: member {name!r} is not as long as it says")
+        out = np.empty(shape, dtype)
+        _fill(member, _bytes(out), name)
+    return out
+
+
+def _fill(member: IO[bytes], out: NDArray[np.uint8], name: str) -> None:
+    done = 0
+    while done < out.size:
+        # In parts, since each is held twice.
+        part = member.read(min(out.size - done, 2**24))
+        if not part:
+            raise FileError(f"is damaged: member {name!r} ends too early")
+        out[done : done + len(part)] = np.frombuffer(part, np.uint8)
+        done += len(part)
+    member.read(1)  # at the end of a member its checksum is compared
+
+
+@contextlib.contextmanager
+def _replacing(target: Path) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of `target` when all has gone well."""
+    part = target.with_name(f".{target.name}.part")
+    with _alone(part) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(part, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise
+    _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def _alone(part: Path) -> Iterator[IO[bytes]]:
+    """Open `part` empty, for one writer at a time; what a killed one has left there is written over."""
+    while True:
+        with open(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b") as file:
+            _lock(file)
+            # Whoever held the lock may have moved the file to its place meanwhile.
+            if not _is(part, file):
+                continue
+            try:
+                file.truncate(0)
+                yield file
+            finally:
+                # At once, also where a forked child holds the file open.
+                _lock(file, release=True)
+            return
+
+
+def _is(part: Path, file: IO[bytes]) -> bool:
+    try:
+        return os.path.samestat(os.stat(part), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _lock(file: IO[bytes], *, release: bool = False) -> None:
+    if fcntl is not None and not file.closed:
+        # Some network file systems have no locks: two writers at the same time must be kept apart by the user there.
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_UN if release else fcntl.LOCK_EX)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk, where folders can be."""
+    if os.name != "posix":
+        return
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(number)
+
+
+def _located(error: OSError, target: Path) -> OSError:
+    """Return the same error with the path that was asked for."""
+    if error.errno is None:
+        return OSError(f"{target}: {error}")
+    return OSError(error.errno, error.strerror, str(target))
