@@ -11,6 +11,7 @@ from pylinear._initial import Balanced, Decoupled, Gaussian, Weights
 from pylinear._reduction import Reduction
 from pylinear._run import Run, TrainingInterrupted
 from pylinear._simulation import Simulation
+from pylinear._sweep import sweep
 from pylinear._theories import AssumptionWarning, Curves
 from pylinear._train import train
 from pylinear._tree import Tree
@@ -40,6 +41,7 @@ __all__ = [
     "gap_order",
     "info",
     "read_table",
+    "sweep",
     "theory",
     "toy",
     "train",
