@@ -209,7 +209,8 @@ class _Work:
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self.state) from None
         except _GoneError as gone:
-            raise RuntimeError(f"the executor is gone ({_reason(gone.__cause__)}): {self.state}") from gone.__cause__
+            why = gone.__cause__
+            raise RuntimeError(f"the executor computes no more ({_reason(why)}): {self.state}") from why
         return [(self.tasks[i].name, error) for i, error in sorted(drive.failed.items())]
 
     def _take(self, i: int, result: Result) -> None:

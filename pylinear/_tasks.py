@@ -7,7 +7,7 @@ import inspect
 import math
 import numbers
 from collections.abc import Iterable, Mapping
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,7 +147,9 @@ def _labelled(name: str, values: Any) -> dict[Any, Any]:
         _check.names(name, values, len(values))
         out = dict(values)
     else:
-        listed = [x.item() if isinstance(x, np.generic) else x for x in values]
+        listed = [x.item() if isinstance(x, np.generic) else x for x in islice(values, _MOST_TASKS + 1)]
+        if len(listed) > _MOST_TASKS:
+            raise ValueError(f"{name} must take at most {_MOST_TASKS} values; got more")
         plain = all(isinstance(x, numbers.Real) and not isinstance(x, bool) for x in listed)
         out = dict(zip(listed if plain else distinct(map(_text, listed)), listed, strict=True))
         if len(out) < len(listed):
