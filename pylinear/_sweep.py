@@ -170,7 +170,7 @@ class _Work:
     def state(self) -> str:
         """A sentence's end about how far the work has come."""
         done = f"{len(self._done)} of {len(self.tasks)} tasks are done, in {self._folder}"
-        return f"{done}; the same call goes on with the rest"
+        return f"{done}; the same again goes on with the rest"
 
     def _found(self) -> Iterable[tuple[int, Result]]:
         """Yield what is in the folder already."""

@@ -1,17 +1,17 @@
-import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 
-import mishaps
 import numpy as np
 import pytest
 
+import mishaps
 import pylinear as pl
 from pylinear import _tasks
 
@@ -104,7 +104,6 @@ def cluster(tmp_path, monkeypatch):
         yield cluster, client
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_dask_gives_the_same_also_if_a_worker_is_killed(serial, tmp_path, monkeypatch, cluster):
     _, client = cluster
     assert sweep(tmp_path / "plain", executor=client).identical(serial)
@@ -113,12 +112,11 @@ def test_dask_gives_the_same_also_if_a_worker_is_killed(serial, tmp_path, monkey
     assert (tmp_path / "flag").exists()
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_a_cluster_that_is_closed_is_said_to_be_gone(serial, tmp_path, cluster):
     whole, client = cluster
     ending = after(2, whole.close)
     with pytest.raises(
-        RuntimeError, match=r"the executor computes no more \(.+\): 2 of 6 tasks are done, in .*the same call"
+        RuntimeError, match=r"the executor computes no more \(.+\): 2 of 6 tasks are done, in .*the same again"
     ):
         sweep(tmp_path / "out", executor=client, progress=ending)
     with pytest.raises(RuntimeError, match=r"the executor computes no more \(.+\): 2 of 6 tasks are done"):
@@ -139,9 +137,11 @@ with MPIPoolExecutor() as pool:
 
 
 def test_an_mpi_pool_gives_the_same(serial, tmp_path):
-    mpiexec = Path(sys.executable).with_name("mpiexec")
-    if importlib.util.find_spec("mpi4py") is None or not mpiexec.exists():
-        pytest.skip("needs mpi4py and mpich in this environment")
+    pytest.importorskip("mpi4py")
+    try:
+        mpiexec = next(path.locate() for path in metadata.files("mpich") if path.name == "mpiexec")
+    except metadata.PackageNotFoundError:
+        pytest.skip("needs mpich from the package index")
     (tmp_path / "script.py").write_text(MPI_SCRIPT)
     command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", tmp_path / "script.py", tmp_path / "out"]
     subprocess.run(command, check=True, timeout=60)
@@ -187,7 +187,7 @@ def test_a_task_that_kills_its_worker_every_time_is_found_out(serial, tmp_path, 
 @pytest.mark.parametrize("executor", [None, Serial()])
 def test_a_task_that_fails_lets_the_others_finish(executor, serial, tmp_path, monkeypatch):
     monkeypatch.setattr(_tasks, "compute", mishaps.failing)
-    said = "2 tasks failed, first rate=0.001, rng=1: no such luck; 4 of 6 tasks are done, in .*; the same call goes on"
+    said = "2 tasks failed, first rate=0.001, rng=1: no such luck; 4 of 6 tasks are done, in .*; the same again goes on"
     with pytest.raises(RuntimeError, match=said) as caught:
         pl.sweep(OVER, folder=tmp_path, executor=executor, **SAME)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
@@ -207,9 +207,7 @@ def after(count, action):
 
 def test_a_pool_that_breaks_is_said_to_be_gone(serial, tmp_path, monkeypatch):
     monkeypatch.setattr(_tasks, "compute", mishaps.killed)
-    said = (
-        r"the executor computes no more \(BrokenProcessPool: .*\): \d of 6 tasks are done, in .*; the same call goes on"
-    )
+    said = r"the executor computes no more \(BrokenProcessPool: .*\): \d of 6 tasks are done, in .*; the same again goes on"
     with ProcessPoolExecutor(1, get_context("spawn")) as pool, pytest.raises(RuntimeError, match=said):
         sweep(tmp_path, executor=pool)
     monkeypatch.undo()
@@ -268,7 +266,7 @@ def test_ctrl_c_leaves_what_is_done_and_no_processes(tmp_path):
         said = caller.stderr.read()
     assert caller.returncode in {1, -signal.SIGINT}
     assert said.splitlines()[-1] == (
-        f"KeyboardInterrupt: 2 of 4 tasks are done, in {tmp_path}; the same call goes on with the rest"
+        f"KeyboardInterrupt: 2 of 4 tasks are done, in {tmp_path}; the same again goes on with the rest"
     )
     assert len(files(tmp_path)) == 2
     same = {"data": pl.toy(), "hidden": 16, "rate": 0.01, "rng": 0, "record": 3, "reduce": False}

@@ -5,9 +5,9 @@ import subprocess
 import sys
 from concurrent.futures import BrokenExecutor
 
-import mishaps
 import pytest
 
+import mishaps
 from pylinear import _workers
 from pylinear._workers import WorkerDiedError, Workers
 
