@@ -128,11 +128,12 @@ MPI_SCRIPT = """\
 import sys
 import pylinear as pl
 from mpi4py.futures import MPIPoolExecutor
-with MPIPoolExecutor() as pool:
-    assert pool.num_workers == 2
+if __name__ == "__main__":
     same = {"tree": pl.Tree((2, 2), 0.1), "features": 200, "hidden": 8, "epochs": 40, "record": 5}
     over = {"rate": [1e-3, 3e-3], "rng": range(3)}
-    pl.sweep(over, **same, init=pl.Gaussian(0.01), folder=sys.argv[1], executor=pool)
+    with MPIPoolExecutor() as pool:
+        assert pool.num_workers == 2
+        pl.sweep(over, **same, init=pl.Gaussian(0.01), folder=sys.argv[1], executor=pool)
 """
 
 
@@ -207,7 +208,7 @@ def after(count, action):
 
 def test_a_pool_that_breaks_is_said_to_be_gone(serial, tmp_path, monkeypatch):
     monkeypatch.setattr(_tasks, "compute", mishaps.killed)
-    said = r"the executor computes no more \(BrokenProcessPool: .*\): \d of 6 tasks are done, in .*; the same again goes on"
+    said = r"the executor computes no more \(BrokenProcessPool: .*\): \d of 6 tasks are done, in .*; the same"
     with ProcessPoolExecutor(1, get_context("spawn")) as pool, pytest.raises(RuntimeError, match=said):
         sweep(tmp_path, executor=pool)
     monkeypatch.undo()
