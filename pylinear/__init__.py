@@ -3,7 +3,7 @@
 from pylinear import theory
 from pylinear._dataset import Dataset, Modes, read_table, toy
 from pylinear._engine import EngineMissingError
-from pylinear._files import FileError
+from pylinear._files import FileError, FileWarning
 from pylinear._gap import Gap, gap
 from pylinear._gap_order import GapOrder, Power, gap_order
 from pylinear._info import info
@@ -25,6 +25,7 @@ __all__ = [
     "Decoupled",
     "EngineMissingError",
     "FileError",
+    "FileWarning",
     "Gap",
     "GapOrder",
     "Gaussian",

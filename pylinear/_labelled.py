@@ -60,7 +60,7 @@ def gap_dataset(gap: Gap) -> xarray.Dataset:
         "mode": np.arange(1, shape[2] + 1),
         "other_mode": np.arange(1, shape[2] + 1),
     }
-    return xarray.Dataset(variables, coordinates, {**_configuration(run), "paper_strength": gap.paper_strength})
+    return xarray.Dataset(variables, coordinates, {**configuration(run), "paper_strength": gap.paper_strength})
 
 
 # The axes of everything that is recorded of a run.
@@ -107,7 +107,7 @@ def run_dataset(run: Run) -> xarray.Dataset:
         coordinates["other_mode"] = modes
     if run.hidden is not None:
         coordinates["item"] = list(run.data.items)
-    return xarray.Dataset(variables, coordinates, _configuration(run))
+    return xarray.Dataset(variables, coordinates, configuration(run))
 
 
 def _times_and_runs(run: Run) -> dict[str, object]:
@@ -120,7 +120,7 @@ def _times_and_runs(run: Run) -> dict[str, object]:
     }
 
 
-def _configuration(run: Run) -> dict[str, object]:
+def configuration(run: Run) -> dict[str, object]:
     """Return what a run follows from besides its data, in types that files can hold."""
     return {
         "rate": run.rate,

@@ -93,7 +93,7 @@ def sweep(
 
     Warns
     -----
-    RuntimeWarning
+    FileWarning
         If a file is damaged; its task is computed again.
 
     Examples
@@ -178,7 +178,7 @@ class _Work:
             try:
                 result = _tasks.read(task, self._folder)
             except _files.FileError as error:
-                warnings.warn(f"{error}; its task, {task.name}, is computed again", RuntimeWarning, stacklevel=4)
+                warnings.warn(f"{error}; its task, {task.name}, is computed again", _files.FileWarning, stacklevel=4)
                 continue
             if result is not None:
                 yield i, result

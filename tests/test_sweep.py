@@ -297,7 +297,7 @@ def test_what_is_damaged_is_computed_again_and_said_to_be(damage, count, serial,
     good = {path: path.read_bytes() for path in tmp_path.iterdir()}
     damage(min(tmp_path.iterdir()))
     again = Serial()
-    with pytest.warns(RuntimeWarning, match=r"npz is damaged.*; its task, rate=.*, rng=\d, is computed again") as said:
+    with pytest.warns(pl.FileWarning, match=r"npz is damaged.*; its task, rate=.*, rng=\d, is computed again") as said:
         assert sweep(tmp_path, executor=again).identical(serial)
     assert len(said) == again.calls == count
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == good
