@@ -1,6 +1,6 @@
 """Learning in deep linear networks: online simulation, theory, and the gap between them."""
 
-from pylinear import theory
+from pylinear import _threads, theory
 from pylinear._dataset import Dataset, Modes, read_table, toy
 from pylinear._engine import EngineMissingError
 from pylinear._files import FileError
@@ -15,6 +15,8 @@ from pylinear._theories import AssumptionWarning, Curves
 from pylinear._train import train
 from pylinear._tree import Tree
 from pylinear._tree_statistics import SingularValueStatistics
+
+_threads.register()
 
 __all__ = [
     "AssumptionWarning",

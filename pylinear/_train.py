@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -30,6 +29,9 @@ from pylinear._simulation import (
     check_rate,
     check_route,
 )
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 
 def train(
@@ -299,6 +301,8 @@ def _execute(plan: _Plan, reducer: Reducer) -> Run:
 
 
 def _train_all(plan: _Plan, reducer: Reducer) -> Run:
+    from concurrent.futures import ThreadPoolExecutor
+
     results = _Results(plan, plan.data.modes.s.size)
     stop = _Stop()
     trainer = _trainer(plan, plan.threads_inside, stop)
@@ -335,6 +339,8 @@ def _shut_down(pool: ThreadPoolExecutor) -> None:
 
 def _wait(tasks: list[Future[None]]) -> None:
     """Return when all tasks have ended or one has failed."""
+    from concurrent.futures import FIRST_EXCEPTION, wait
+
     while True:
         # In slices: an interrupt that comes from another thread does not wake a waiting one.
         done, unfinished = wait(tasks, timeout=0.05, return_when=FIRST_EXCEPTION)

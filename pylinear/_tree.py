@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise, repeat
 from typing import Literal
@@ -378,8 +377,8 @@ class Tree:
         n_threads = _check.threads(threads)
         chosen = _engine.choose_sampler(engine)
         seed = seed_of(rng)
-        # Fraction, because flip * 2^64 must be the same whole number on every machine.
-        threshold = tuple(int(Fraction(e) * 2**64) for e in self.flip)
+        # A ratio of whole numbers, because flip * 2^64 must be the same on every machine.
+        threshold = tuple((above << 64) // below for above, below in (e.as_integer_ratio() for e in self.flip))
         key = philox_key(seed, Use.DIFFUSION)
         return n, seed, _engine.Diffusion(chosen, self.branching, threshold, key, start, min(n_threads, n // 64 + 2))
 
