@@ -70,9 +70,13 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
 
 
 def plain(name: str, value: Any) -> Any:
-    """Return an array of another library as a numpy array over the same memory, through DLPack; all else as it is."""
-    # What numpy has made speaks DLPack too, and keeps its own type, so that masked arrays are seen.
-    if isinstance(value, np.ndarray | np.generic) or not hasattr(value, "__dlpack__"):
+    """Return an array of another library as a numpy array over the same memory, through DLPack; all else as it is.
+
+    So are lists of such arrays.
+    """
+    if isinstance(value, list | tuple) and value and _foreign(value[0]):
+        return [plain(name, part) for part in value]
+    if not _foreign(value):
         return value
     kind = f"{type(value).__module__.partition('.')[0]} {type(value).__name__}"
     try:
@@ -82,13 +86,21 @@ def plain(name: str, value: Any) -> Any:
                 f"{name} must be in the memory of the processor; got a {kind} on another device (DLPack type {device}):"
                 " move it there first (.cpu() in torch, jax.device_get)"
             )
+        # Of torch's: a view whose signs are yet to be turned would be handed over as if they were not to be.
+        if hasattr(value, "is_neg") and value.is_neg():
+            raise BufferError("a negative view, use tensor.resolve_neg()")
         return np.from_dlpack(value)
     except (BufferError, RuntimeError, ValueError, AttributeError, AssertionError) as error:
-        why = " ".join(str(error).split()).rstrip(".")[:80]
+        why = " ".join(str(error).split()).rstrip(".")[:70]
         raise TypeError(
             f"{name} must be dense, without gradient and of a type that numpy has; got a {kind} ({why}):"
-            " convert it first (.detach() or .float() in torch, .astype in jax)"
+            " use .detach() or .float() in torch, .astype in jax"
         ) from None
+
+
+def _foreign(value: object) -> bool:
+    # What numpy has made speaks DLPack too, and keeps its own type, so that masked arrays are seen.
+    return hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray | np.generic)
 
 
 def array(
