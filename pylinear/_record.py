@@ -166,8 +166,8 @@ class Grid:
 class Core:
     """Trains in the core, online or in batches."""
 
-    def __init__(self, grid: Grid, dtype: str, rule: dict[str, Any], threads: int, stop: Any) -> None:
-        self._grid, self._dtype, self._rule = grid, dtype, rule
+    def __init__(self, grid: Grid, dtype: str, rule: dict[str, Any], order: Any, threads: int, stop: Any) -> None:
+        self._grid, self._dtype, self._rule, self._order = grid, dtype, rule, order
         self.threads, self._stop = threads, stop
         self._training_sets: dict[Problem, _engine.TrainingSet] = {}
 
@@ -176,7 +176,8 @@ class Core:
         training_set = self._training_sets.get(problem)
         if training_set is None:
             training_set = self._training_sets.setdefault(problem, _engine.TrainingSet(problem, self._dtype))
-        network = training_set.network(layers, **self._rule, key=key)
+        order = _engine.Order(self._order, key)
+        network = training_set.network(layers, **self._rule, order=order)
         kept = _Kept(self._grid, problem, layers, self._dtype)
         total, options = self._grid.total, {"threads": self.threads, "stop": self._stop}
         status = "ok"

@@ -18,8 +18,7 @@ from pylinear._initial import Decoupled, Gaussian, Given, Initial, Start
 from pylinear._random import RNG, Use, philox_key, seed_of
 from pylinear._record import Core, Flow, Grid, Interrupted, Settled, Task
 from pylinear._reduction import Reduce, Reducer, Work, check_reduce, choose
-from pylinear._run import Networks, Run, TrainingInterrupted
-from pylinear._simulation import (
+from pylinear._rule import (
     Order,
     Route,
     best_route,
@@ -29,6 +28,7 @@ from pylinear._simulation import (
     check_rate,
     check_route,
 )
+from pylinear._run import Networks, Run, TrainingInterrupted
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -275,8 +275,8 @@ def _trainer(plan: _Plan, threads: int, stop: _Stop) -> Core | Flow:
     if plan.update == "flow":
         # Ten times finer, so that two levels differ by what tells them apart and not by the integrator's steps.
         return Flow(plan.grid, plan.rate, plan.tol / 10, stop.poll)
-    rule = {"route": plan.route, "update": plan.update, "rate": plan.rate, "order": plan.order}
-    return Core(plan.grid, plan.dtype, rule, threads, stop.core)
+    rule = {"route": plan.route, "update": plan.update, "rate": plan.rate}
+    return Core(plan.grid, plan.dtype, rule, plan.order, threads, stop.core)
 
 
 def _settle(trainer: Core | Flow, reducer: Reducer, stop: _Stop, k: int, *, weights: bool = False) -> Settled:
