@@ -8,6 +8,7 @@ from pylinear._gap import Gap, gap
 from pylinear._gap_order import GapOrder, Power, gap_order
 from pylinear._info import info
 from pylinear._initial import Balanced, Decoupled, Gaussian, Weights
+from pylinear._recording import ZarrRecorder
 from pylinear._reduction import Reduction
 from pylinear._run import Run, TrainingInterrupted
 from pylinear._simulation import Simulation
@@ -38,6 +39,7 @@ __all__ = [
     "TrainingInterrupted",
     "Tree",
     "Weights",
+    "ZarrRecorder",
     "gap",
     "gap_order",
     "info",

@@ -171,7 +171,7 @@ def rank(value: object) -> int:
 def rows(value: object) -> int:
     """Return the length of the first axis of an array_like; -1 if it has none."""
     try:
-        return len(value)  # type: ignore[arg-type]
+        return len(plain("it", value))
     except TypeError:
         return -1
 

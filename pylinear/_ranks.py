@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ class Ranks:
 
     def __init__(self, comm: Any, n_features: int) -> None:
         self.comm = comm
-        self.rank, self.size = (0, 1) if comm is None else _rank_and_size(comm)
+        self.rank, self.size = (0, 1) if comm is None else rank_and_size(comm)
         core = _engine.core()
         shares = [core.rows_of(n_features=n_features, rank=r, ranks=self.size) for r in range(self.size)]
         self._shares = [slice(*rows) for rows in shares]
@@ -79,7 +78,8 @@ class Ranks:
             raise error
 
 
-def _rank_and_size(comm: Any) -> tuple[int, int]:
+def rank_and_size(comm: Any) -> tuple[int, int]:
+    """Return the two of the argument `comm`."""
     try:
         from mpi4py import MPI
     except ImportError:
@@ -90,6 +90,8 @@ def _rank_and_size(comm: Any) -> tuple[int, int]:
 
 
 def _digest(value: Any) -> str:
+    import hashlib
+
     if isinstance(value, np.ndarray):
         return f"{value.shape} {hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()}"
     return repr(value)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pylinear import _check, _memory
+from pylinear._ranks import rank_and_size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,14 +67,8 @@ def _check_workers(executor: object, comm: object) -> None:
         raise ValueError("executor must be None where comm is given: the features are counted by one or the other")
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have a method submit, as executors have; got {_check.show(executor)}")
-    if comm is None:
-        return
-    try:
-        from mpi4py import MPI
-    except ImportError:
-        raise ImportError("comm needs mpi4py: pip install 'mpi4py>=4.1'") from None
-    if not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
-        raise TypeError(f"comm must be a communicator of mpi4py, as MPI.COMM_WORLD; got {_check.show(comm)}")
+    if comm is not None:
+        rank_and_size(comm)
 
 
 def _ranges(n: int, count: int) -> Iterator[tuple[int, int]]:
