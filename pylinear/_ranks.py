@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -80,11 +81,9 @@ class Ranks:
 
 def rank_and_size(comm: Any) -> tuple[int, int]:
     """Return the two of the argument `comm`."""
-    try:
-        from mpi4py import MPI
-    except ImportError:
-        raise TypeError(f"comm must be an mpi4py communicator; got {_check.show(comm)}") from None
-    if not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
+    # Whoever has a communicator has loaded it; to load it is to start MPI.
+    MPI = sys.modules.get("mpi4py.MPI")
+    if MPI is None or not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
         raise TypeError(f"comm must be an mpi4py communicator; got {_check.show(comm)}")
     return comm.Get_rank(), comm.Get_size()
 

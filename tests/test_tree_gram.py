@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import sys
 import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
@@ -145,12 +144,6 @@ def test_what_is_no_communicator_is_refused():
     lines = ranks.run(1, refused).splitlines()
     assert len(lines) == 4
     assert all("comm must be an mpi4py communicator; got" in line for line in lines)
-
-
-def test_without_mpi4py_the_sentence_is_the_same(monkeypatch):
-    monkeypatch.setitem(sys.modules, "mpi4py", None)
-    with pytest.raises(TypeError, match="comm must be an mpi4py communicator; got"):
-        counted(comm=object())
 
 
 def test_one_kind_of_workers_at_a_time():
