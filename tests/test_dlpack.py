@@ -152,3 +152,5 @@ def test_item_numbers_and_numbers_of_either_rank_are_refused_likewise():
 def test_masked_arrays_are_numpys_own_and_refused():
     with pytest.raises(TypeError, match="outputs must not be a masked array"):
         pl.Dataset(np.ma.array([[1.0, 2.0]], mask=[[True, False]]))
+    with pytest.raises(TypeError, match="order must be"):
+        theory.modified_flow([1.0], W21, W32, DATA, 0.01, np.ma.array([0, 1, 2, 3]))

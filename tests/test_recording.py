@@ -93,6 +93,14 @@ def test_a_recording_resumed_from_a_checkpoint_equals_an_unbroken_one(tmp_path, 
     xarray.testing.assert_identical(recorded(tmp_path / "b.zarr", sim, 30 - 2 * at, keep=["weights"]), unbroken)
 
 
+def test_records_that_are_dropped_are_gone_at_once(tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 30)
+    sim = simulation()
+    sim.advance(epochs=13)
+    pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+    assert opened(tmp_path / "a.zarr").epoch.values.tolist() == [0, 2, 4, 6, 8, 10, 12]
+
+
 def test_a_recording_begun_late_has_no_initial_strengths(tmp_path):
     sim = simulation()
     sim.advance(presentations=7)
