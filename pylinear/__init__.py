@@ -3,7 +3,7 @@
 from pylinear import _threads, theory
 from pylinear._dataset import Dataset, Modes, read_table, toy
 from pylinear._engine import EngineMissingError
-from pylinear._files import FileError
+from pylinear._files import FileError, FileWarning
 from pylinear._gap import Gap, gap
 from pylinear._gap_order import GapOrder, Power, gap_order
 from pylinear._info import info
@@ -12,6 +12,7 @@ from pylinear._recording import ZarrRecorder
 from pylinear._reduction import Reduction
 from pylinear._run import Run, TrainingInterrupted
 from pylinear._simulation import Simulation
+from pylinear._sweep import sweep
 from pylinear._theories import AssumptionWarning, Curves
 from pylinear._train import train
 from pylinear._tree import Tree
@@ -27,6 +28,7 @@ __all__ = [
     "Decoupled",
     "EngineMissingError",
     "FileError",
+    "FileWarning",
     "Gap",
     "GapOrder",
     "Gaussian",
@@ -44,6 +46,7 @@ __all__ = [
     "gap_order",
     "info",
     "read_table",
+    "sweep",
     "theory",
     "toy",
     "train",

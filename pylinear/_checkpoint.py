@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _files
+from pylinear import _check, _files
 from pylinear._dataset import Dataset
 from pylinear._tree import Tree
 
@@ -70,11 +70,11 @@ def read(path: _files.StrPath) -> Checkpoint:
         start=arrays["start"],
         lower=arrays["lower"],
         w32=arrays["w32"],
-        shift=header["shift"],
-        position=header["position"],
+        shift=_check.integer("shift", header["shift"], 0, 2**63),
+        position=_check.integer("position", header["position"], 0, 2**63),
         until=header["until"],
         norms=(float.fromhex(header["norms"][0]), float.fromhex(header["norms"][1])),
-        status=header["status"],
+        status=_check.choice("status", header["status"], ("ok", "diverged")),
         asked_route=header["asked_route"],
     )
     if not 0 <= checkpoint.until - checkpoint.position < _LONGEST_BLOCK:
@@ -110,6 +110,7 @@ def _data(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Datas
 
     if about["tree"] is not None:
         tree = Tree(about["tree"]["branching"], about["tree"]["flip"])
+        _check.array("outputs", arrays["outputs"], (None, tree.n_items), arrays["outputs"].dtype.type, copy=False)
         return Dataset._of_sample(arrays["outputs"], int(about["rng"]), about["engine"], tree)
     names = {name: json.loads(arrays[name].tobytes()) if name in arrays else None for name in ("items", "features")}
     return Dataset(arrays["outputs"], arrays.get("inputs"), **names)

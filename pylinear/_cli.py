@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from pylinear._engine import EngineMissingError
+from pylinear._experiment_file import EXAMPLE
+from pylinear._files import FileWarning
 from pylinear._info import info
+from pylinear._run import TrainingInterrupted
 from pylinear._theories import AssumptionWarning
 
 _COLUMNS = """\
@@ -27,6 +30,14 @@ the first table's columns, each of which assumes less than the one before:
 the second table's first columns are what each step from one to the next is worth, its last what remains of the rate.
 """
 
+_FILE = f"""\
+an experiment in a file, as an example:
+
+{EXAMPLE}"""
+
+# Errors that are a sentence to the user.
+_SAID = EngineMissingError, ImportError, OSError, MemoryError, RuntimeError, ValueError
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
@@ -36,15 +47,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         "figures": lambda: _figures(arguments.out),
         "gap": lambda: _gap(arguments),
         "info": lambda: _info(as_json=arguments.json),
+        "sweep": lambda: _sweep(arguments),
+        "train": lambda: _train(arguments),
     }
     try:
         with warnings.catch_warnings(action="always", category=AssumptionWarning):
             warnings.showwarning = partial(_warn, warnings.showwarning)
             return commands[arguments.command]()
-    except KeyboardInterrupt:
+    except TrainingInterrupted:
         _say("pylinear: interrupted")
         return 130
-    except (EngineMissingError, OSError, MemoryError, RuntimeError, ValueError) as error:
+    except KeyboardInterrupt as interrupt:
+        _say(f"pylinear: interrupted{f'; {interrupt}' if str(interrupt) else ''}")
+        return 130
+    except _SAID as error:
         _say(f"pylinear: {error}")
         return 1
 
@@ -59,39 +75,54 @@ def _parser() -> argparse.ArgumentParser:
     figures.add_argument(
         "--out", type=Path, default=Path("pylinear-figures"), help="folder for the files (%(default)s)"
     )
-    _gap_options(
-        commands.add_parser(
-            "gap",
-            help="learning, measured against the theory, on a table or a tree",
-            epilog=_COLUMNS,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    as_written = argparse.RawDescriptionHelpFormatter
+    train = commands.add_parser(
+        "train",
+        help="networks that learn a table, a tree, or what a file describes; their mode strengths as CSV",
+        epilog=_FILE,
+        formatter_class=as_written,
     )
+    _experiment_options(train)
+    train.add_argument("--out", type=Path, help="folder for run.npz, mode_strengths.csv, loss.csv; else CSV to stdout")
+    sweep = commands.add_parser(
+        "sweep", help="many trainings; what is done is not repeated", epilog=_FILE, formatter_class=as_written
+    )
+    sweep.add_argument("file", type=Path, help="TOML: an experiment, and what varies")
+    sweep.add_argument(
+        "--out",
+        type=Path,
+        default=Path("pylinear-sweep"),
+        help="folder for the trainings and for mode_strengths.csv, loss.csv, sweep.nc (%(default)s)",
+    )
+    gap = commands.add_parser(
+        "gap",
+        help="learning, measured against the theory, on a table, a tree, or what a file describes",
+        epilog=f"{_COLUMNS}\n{_FILE}",
+        formatter_class=as_written,
+    )
+    _experiment_options(gap)
+    gap.add_argument("--moves", action="store_true", help="also what each simplification of the flow costs alone")
+    gap.add_argument("--out", type=Path, help="folder for tables and pictures; none by default")
     what = commands.add_parser("info", help="version, engines, instruction set, build, threads, libraries")
     what.add_argument("--json", action="store_true", help="as one JSON object")
     return parser
 
 
-def _gap_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of the gap command."""
-    parser.add_argument("table", nargs="?", type=Path, help="CSV: one row an item, one column a property")
+def _experiment_options(parser: argparse.ArgumentParser) -> None:
+    """Add what describes one training."""
+    parser.add_argument(
+        "table", nargs="?", type=Path, help="CSV: one row an item, one column a property; or TOML: an experiment"
+    )
     parser.add_argument("--tree", metavar="B,B,...", help="in place of a table: children at each level of a tree")
     parser.add_argument("--flip", type=float, help="flip probability on its branches (0.1)")
     parser.add_argument("--features", type=int, help="features sampled from it (10,000)")
-    parser.add_argument("--hidden", type=int, default=16, help="hidden units (%(default)s)")
-    parser.add_argument("--scale", type=float, default=1e-3, help="sd of the initial weights (%(default)s)")
+    parser.add_argument("--hidden", type=int, help="hidden units (16)")
+    parser.add_argument("--scale", type=float, help="sd of the initial weights (0.001)")
     parser.add_argument("--rate", type=float, help="learning rate (0.05 over the first association strength)")
     parser.add_argument("--epochs", type=float, help="epochs (until all but the weakest modes are learned)")
-    parser.add_argument(
-        "--order",
-        choices=("reshuffled", "cyclic", "with_replacement", "batch"),
-        default="reshuffled",
-        help="(%(default)s)",
-    )
-    parser.add_argument("--runs", type=int, default=10, help="networks (%(default)s)")
-    parser.add_argument("--rng", type=int, default=0, help="seed of features, weights and orders (%(default)s)")
-    parser.add_argument("--moves", action="store_true", help="also what each simplification of the flow costs alone")
-    parser.add_argument("--out", type=Path, help="folder for tables and pictures; none by default")
+    parser.add_argument("--order", choices=("reshuffled", "cyclic", "with_replacement", "batch"), help="(reshuffled)")
+    parser.add_argument("--runs", type=int, help="networks (10)")
+    parser.add_argument("--rng", type=int, help="seed of features, weights and orders (0)")
 
 
 def _say(line: str) -> None:
@@ -101,7 +132,7 @@ def _say(line: str) -> None:
 
 def _warn(otherwise: Any, message: Warning | str, category: type[Warning], *place: Any) -> None:
     """Say what the package warns of without the line of code that did; leave other warnings to `otherwise`."""
-    if issubclass(category, AssumptionWarning):
+    if issubclass(category, AssumptionWarning | FileWarning):
         _say(f"pylinear: {message}")
     else:
         otherwise(message, category, *place)
@@ -138,6 +169,31 @@ def _gap(options: argparse.Namespace) -> int:
     if options.out is not None:
         written = write_gap(result, options.out, _say)
         _say(f"Wrote {', '.join(written)} to {options.out}/.")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from pylinear._experiment import learned
+    from pylinear._results import print_strengths, write_run
+
+    began = time.perf_counter()
+    run = learned(options)
+    _say(f"{run} in {time.perf_counter() - began:.1f} s")
+    if options.out is None:
+        print_strengths(run, sys.stdout)
+        return 0
+    for name in write_run(run, options.out):
+        print(options.out / name)
+    return 0
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from pylinear._experiment_file import read
+    from pylinear._results import write_sweep
+
+    result = read(options.file).sweep(options.out / "tasks", progress=True)
+    for name in write_sweep(result, options.out):
+        print(options.out / name)
     return 0
 
 

@@ -111,7 +111,7 @@ class Dataset:
             self.inputs = frozen(given)
             self.one_hot = False
         if items is not None:
-            self.items = _distinct(_check.names("items", items, self.n_items))
+            self.items = distinct(_check.names("items", items, self.n_items))
         if features is not None:
             self.features = _check.names("features", features, self.n_features)
             if len(set(self.features)) < self.n_features:
@@ -340,7 +340,7 @@ def _basis_of_rows(rows: Floats) -> Floats:
     return np.stack(chosen, axis=1)
 
 
-def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+def distinct(names: Iterable[str]) -> tuple[str, ...]:
     """Return the names with a number behind each that has occurred before."""
     names = tuple(names)
     taken = set(names)

@@ -1,19 +1,23 @@
-"""The command `pylinear gap`: one experiment from its options to its tables."""
+"""The commands `pylinear train` and `pylinear gap`: one experiment, from its options or its file."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pylinear import _check, theory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, read_table
+from pylinear._experiment_file import read
 from pylinear._figures._gaps import curves_table, gap_table, prediction_table
 from pylinear._figures._write import Picture, Say, write_pictures
 from pylinear._gap import Gap, gap
 from pylinear._initial import Gaussian
+from pylinear._run import Run
 from pylinear._train import train
 from pylinear._tree import Tree
 
@@ -23,47 +27,68 @@ _MOST_EPOCHS = 1e9
 _WEAKEST = 0.05
 
 
-def measure(options: argparse.Namespace) -> Gap:
-    """Return the gap of the experiment that the options describe."""
-    data = _data(options)
+# Where the options do not say otherwise.
+_DEFAULTS = {"flip": 0.1, "features": 10_000, "hidden": 16, "scale": 1e-3, "order": "reshuffled", "runs": 10, "rng": 0}
+_OPTIONS = ("tree", *_DEFAULTS, "rate", "epochs")
+
+
+def learned(options: argparse.Namespace, **more: Any) -> Run:
+    """Return the training that the options describe, or the file that they name; `more` are arguments of `train`."""
+    if options.table is not None and options.table.suffix == ".toml":
+        return _by_file(options, more)
+    _check_source(options)
+    given = {name: value for name, value in vars(options).items() if value is not None}
+    chosen = argparse.Namespace(**{**vars(options), **_DEFAULTS, **given})
+    data = _data(chosen)
     s = data.modes.s
     if not s[0] > 0:
         raise ValueError("the table must have a mode to learn; all association strengths are 0")
-    rate = 0.05 / float(s[0]) if options.rate is None else _check.real("rate", options.rate, 0.0, above=True)
-    hidden = _check.integer("hidden", options.hidden)
-    scale = _check.real("scale", options.scale, 1e-100, 1e100)
-    epochs = _long_enough(s, hidden * scale**2 / 2, rate) if options.epochs is None else options.epochs
-    batch = options.order == "batch"
-    run = train(
+    rate = 0.05 / float(s[0]) if chosen.rate is None else _check.real("rate", chosen.rate, 0.0, above=True)
+    hidden = _check.integer("hidden", chosen.hidden)
+    scale = _check.real("scale", chosen.scale, 1e-100, 1e100)
+    batch = chosen.order == "batch"
+    return train(
         data,
         hidden=hidden,
         rate=rate,
-        epochs=epochs,
+        epochs=_long_enough(s, hidden * scale**2 / 2, rate) if chosen.epochs is None else chosen.epochs,
         init=Gaussian(scale),
         update="batch" if batch else "online",
-        order="reshuffled" if batch else options.order,
-        runs=options.runs,
-        rng=options.rng,
-        keep=["maps"],
+        order="reshuffled" if batch else chosen.order,
+        runs=chosen.runs,
+        rng=chosen.rng,
+        **more,
     )
-    return gap(run)
 
 
-def _data(options: argparse.Namespace) -> Dataset:
+def _by_file(options: argparse.Namespace, more: Mapping[str, Any]) -> Run:
+    extra = [name for name in _OPTIONS if getattr(options, name) is not None]
+    if extra:
+        raise ValueError(f"--{extra[0]} must be left out beside {options.table}, which says it all")
+    return read(options.table).train(**more)
+
+
+def measure(options: argparse.Namespace) -> Gap:
+    """Return the gap of the experiment that the options describe."""
+    return gap(learned(options, keep=["maps"]))
+
+
+def _check_source(options: argparse.Namespace) -> None:
     if (options.table is None) == (options.tree is None):
         raise ValueError("give either a table or --tree")
-    if options.table is not None:
-        if options.flip is not None or options.features is not None:
-            raise ValueError("--flip and --features belong to --tree; a table has neither")
-        return read_table(options.table)
+    if options.table is not None and (options.flip is not None or options.features is not None):
+        raise ValueError("--flip and --features belong to --tree; a table has neither")
+
+
+def _data(chosen: argparse.Namespace) -> Dataset:
+    if chosen.table is not None:
+        return read_table(chosen.table)
     try:
-        branching = [int(part) for part in options.tree.split(",")]
+        branching = [int(part) for part in chosen.tree.split(",")]
     except ValueError:
-        got = _check.show(options.tree)
+        got = _check.show(chosen.tree)
         raise ValueError(f"--tree must be whole numbers with commas between them; got {got}") from None
-    flip = 0.1 if options.flip is None else options.flip
-    features = 10_000 if options.features is None else options.features
-    return Tree(branching, flip).sample(features, rng=options.rng)
+    return Tree(branching, chosen.flip).sample(chosen.features, rng=chosen.rng)
 
 
 def _long_enough(s: Floats, a0: float, rate: float) -> int:

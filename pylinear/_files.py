@@ -38,6 +38,10 @@ class FileError(ValueError):
     """Raised for a file that is damaged, or was not written by pylinear, or in another format or for another use."""
 
 
+class FileWarning(UserWarning):
+    """Warns of a file that is damaged, and is written anew."""
+
+
 def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays of numbers, and a header of plain values, to `path`.
 
@@ -67,6 +71,16 @@ def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[s
             for name, array in {_HEADER: text, **members}.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     npy.write_array(member, array, allow_pickle=False)
+    except OSError as error:
+        raise _located(error, target) from error
+
+
+def write_bytes(path: StrPath, content: bytes) -> None:
+    """Put `content` into a file in place of what it held, as a whole or not at all."""
+    target = Path(os.path.realpath(path))
+    try:
+        with _replacing(target) as file:
+            file.write(content)
     except OSError as error:
         raise _located(error, target) from error
 

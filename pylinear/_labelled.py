@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pylinear import _memory
 from pylinear._check import Floats
 from pylinear._initial import Gaussian
 
@@ -15,6 +20,7 @@ if TYPE_CHECKING:
 
     from pylinear._gap import Gap
     from pylinear._run import Run
+    from pylinear._tasks import Result, Task
 
 
 def _of_runs(gaps: dict[str, Floats], shape: tuple[int, ...]) -> Floats:
@@ -54,34 +60,54 @@ def gap_dataset(gap: Gap) -> xarray.Dataset:
         "mode": np.arange(1, shape[2] + 1),
         "other_mode": np.arange(1, shape[2] + 1),
     }
-    return xarray.Dataset(variables, coordinates, {**_configuration(run), "paper_strength": gap.paper_strength})
+    return xarray.Dataset(variables, coordinates, {**configuration(run), "paper_strength": gap.paper_strength})
+
+
+# The axes of everything that is recorded of a run.
+AXES = {
+    "mode_strength": ("run", "time", "mode"),
+    "loss": ("run", "time"),
+    "initial_strength": ("run", "mode"),
+    "association_strength": ("mode",),
+    "map": ("run", "time", "mode", "other_mode"),
+    "hidden": ("run", "time", "hidden_unit", "item"),
+    "w21": ("run", "time", "hidden_unit", "input"),
+    "w32": ("run", "time", "feature", "hidden_unit"),
+}
+
+# And of what a sweep keeps besides.
+_TASK_AXES = {**AXES, "epoch": ("time",), "presentation": ("time",), "completed": ("run",), "status": ("run",)}
+
+
+def recorded(run: Run) -> dict[str, NDArray[Any]]:
+    """Return everything that was recorded; `AXES` has the names of its axes."""
+    arrays: dict[str, NDArray[Any]] = {
+        "mode_strength": run.mode_strengths,
+        "loss": run.loss,
+        "initial_strength": run.initial_strengths,
+        "association_strength": run.data.modes.s,
+    }
+    if run.maps is not None:
+        arrays["map"] = run.maps
+    if run.hidden is not None:
+        arrays["hidden"] = run.hidden
+    if run.weights_over_time is not None:
+        arrays["w21"], arrays["w32"] = run.weights_over_time
+    return arrays
 
 
 def run_dataset(run: Run) -> xarray.Dataset:
     """Return what `Run.to_xarray` does."""
     import xarray
 
-    data = run.data
-    variables: dict[str, object] = {
-        "mode_strength": (("run", "time", "mode"), run.mode_strengths),
-        "loss": (("run", "time"), run.loss),
-        "initial_strength": (("run", "mode"), run.initial_strengths),
-        "association_strength": (("mode",), data.modes.s),
-    }
-    if run.maps is not None:
-        variables["map"] = (("run", "time", "mode", "other_mode"), run.maps)
-    if run.hidden is not None:
-        variables["hidden"] = (("run", "time", "hidden_unit", "item"), run.hidden)
-    if run.weights_over_time is not None:
-        variables["w21"] = (("run", "time", "hidden_unit", "input"), run.weights_over_time.w21)
-        variables["w32"] = (("run", "time", "feature", "hidden_unit"), run.weights_over_time.w32)
-    modes = np.arange(1, data.modes.s.size + 1)
+    variables = {name: (AXES[name], array) for name, array in recorded(run).items()}
+    modes = np.arange(1, run.data.modes.s.size + 1)
     coordinates: dict[str, object] = {**_times_and_runs(run), "mode": modes}
     if run.maps is not None:
         coordinates["other_mode"] = modes
     if run.hidden is not None:
-        coordinates["item"] = list(data.items)
-    return xarray.Dataset(variables, coordinates, _configuration(run))
+        coordinates["item"] = list(run.data.items)
+    return xarray.Dataset(variables, coordinates, configuration(run))
 
 
 def _times_and_runs(run: Run) -> dict[str, object]:
@@ -94,7 +120,7 @@ def _times_and_runs(run: Run) -> dict[str, object]:
     }
 
 
-def _configuration(run: Run) -> dict[str, object]:
+def configuration(run: Run) -> dict[str, object]:
     """Return what a run follows from besides its data, in types that files can hold."""
     return {
         "rate": run.rate,
@@ -107,3 +133,47 @@ def _configuration(run: Run) -> dict[str, object]:
         "reduction": repr(run.reduction),
         "version": version("pylinear-dynamics"),
     }
+
+
+def sweep_dataset(
+    axes: Mapping[str, Sequence[object]], tasks: Sequence[Task], results: Sequence[Result]
+) -> xarray.Dataset:
+    """Return the results of a sweep's tasks, which vary along `axes`, the last fastest."""
+    import xarray
+
+    shape = tuple(len(labels) for labels in axes.values())
+    columns = {name: [x.arrays[name] for x in results] for name in results[0].arrays}
+    columns["status"] = [np.array(x.status) for x in results]
+    once: dict[str, object] = {}
+    for name in ("epoch", "presentation"):
+        first = columns[name][0]
+        if all(np.array_equal(x, first) for x in columns[name]):
+            once[name] = ("time", first)
+            del columns[name]
+    variables = {name: ((*axes, *_TASK_AXES[name]), _together(x, shape)) for name, x in columns.items()}
+    counts = dict(zip((*axes, *_TASK_AXES["mode_strength"]), variables["mode_strength"][1].shape, strict=True))
+    coordinates = {**axes, **once, "run": np.arange(counts["run"]), "mode": np.arange(1, counts["mode"] + 1)}
+    if "map" in columns:
+        coordinates["other_mode"] = coordinates["mode"]
+    same = {
+        name: value
+        for name, value in tasks[0].configuration.items()
+        if all(task.configuration[name] == value for task in tasks)
+    }
+    plain = {
+        name: x if isinstance(x, int | float | str) and x is not False else json.dumps(x) for name, x in same.items()
+    }
+    return xarray.Dataset(variables, coordinates, {**plain, "version": version("pylinear-dynamics")})
+
+
+def _together(arrays: Sequence[NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return arrays as one, with NaN or "" where one is smaller than the largest."""
+    size = tuple(max(lengths) for lengths in zip(*(x.shape for x in arrays), strict=True))
+    dtype = np.result_type(*arrays)
+    if dtype.kind == "i" and any(x.shape != size for x in arrays):
+        dtype = np.dtype(np.float64)
+    _memory.require("the results of the sweep", len(arrays) * math.prod(size) * dtype.itemsize)
+    out = np.full((len(arrays), *size), "" if dtype.kind == "U" else np.nan if dtype.kind == "f" else 0, dtype)
+    for place, array in zip(out, arrays, strict=True):
+        place[tuple(slice(n) for n in array.shape)] = array
+    return out.reshape(*shape, *size)

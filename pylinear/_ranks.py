@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,13 +33,11 @@ class Ranks:
     @property
     def arguments(self) -> dict[str, Any]:
         """What the core is told of the group."""
-        return {} if self.size == 1 else {"rank": self.rank, "ranks": self.size, "gather": self._gather}
-
-    def _gather(self, buffer: memoryview, bounds: list[int]) -> None:
+        if self.size == 1:
+            return {}
         from mpi4py import MPI
 
-        counts = np.diff(bounds).tolist()
-        self.comm.Allgatherv(MPI.IN_PLACE, [buffer, counts, bounds[:-1], MPI.BYTE])
+        return {"rank": self.rank, "ranks": self.size, "gather": partial(self.comm.Allgatherv, MPI.IN_PLACE)}
 
     def same(self, value: Any) -> Any:
         """Return the value that the first process has."""

@@ -161,7 +161,7 @@ def choose(reduce: Reduce, start: Start, tol: float, work: Work) -> Reducer:
     if scale is not None and (reduce == "law" or not data.has_outputs):
         law = Law(start, scale, inputs, output_side(data, inputs), first, tol)
         if law.projected:
-            _check_projection(tol, work)
+            check_projection(tol, work)
         return law
     if reduce == "auto":
         reduce = _cheapest(start, inputs, None if scale is None or tol < work.finest else first, work)
@@ -172,7 +172,6 @@ def choose(reduce: Reduce, start: Start, tol: float, work: Work) -> Reducer:
     base = Exact(start, inputs, outputs, axis, "exact")
     if reduce == "exact" or outputs is None:
         return base
-    _check_projection(tol, work)
     return Krylov(base, outputs, first, tol)
 
 
@@ -187,7 +186,7 @@ def _squares_hold(init: Initial) -> bool:
     return bool(np.all((sizes == 0) | ((sizes > 1e-120) & (sizes < 1e120))))
 
 
-def _check_projection(tol: float, work: Work) -> None:
+def check_projection(tol: float, work: Work) -> None:
     """Raise if two levels can never agree to the tolerance."""
     if tol < work.finest:
         raise ValueError(f"tol must be at least {work.finest:g} for this dtype; got {tol:g}")

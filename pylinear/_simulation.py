@@ -76,7 +76,7 @@ class Simulation:
         The same in epochs of P presentations.
     status : str
         "ok", or "diverged" once a presentation would have brought a weight or squared error to the largest number of
-        the type; the weights are then those before it. A smaller `rate`, other weights or other data make it "ok".
+        the type; the weights are then those before it. Another rate, other weights or other data make it "ok" again.
     rows : slice
         The rows of W32 in this process: all, without `comm`.
 
@@ -582,7 +582,7 @@ class Simulation:
             sim._resume(saved)
         except FileError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise FileError(f"{fspath(path)} is damaged: {error}") from error
         return sim
 
@@ -593,7 +593,7 @@ class Simulation:
         with self._at_rest() as network:
             network.set_order(**self._order.arguments)
             lower, _ = network.views()
-            lower[:] = saved.lower
+            lower[:] = _check.array("lower", saved.lower, lower.shape, self._kind, copy=False)
             network.set_state(position=saved.position, w32_norm=saved.norms[0], lower_norm=saved.norms[1])
         self._record(saved.until - saved.position)
         self.status = saved.status

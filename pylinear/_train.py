@@ -17,7 +17,7 @@ from pylinear._dataset import Dataset
 from pylinear._initial import Decoupled, Gaussian, Given, Initial, Start
 from pylinear._random import RNG, Use, philox_key, seed_of
 from pylinear._record import Core, Flow, Grid, Interrupted, Settled, Task
-from pylinear._reduction import Reduce, Reducer, Work, check_reduce, choose
+from pylinear._reduction import Reduce, Reducer, Work, check_projection, check_reduce, choose
 from pylinear._rule import (
     Order,
     Route,
@@ -132,26 +132,25 @@ def train(
     [1.0, 1.0, 1.0, 1.0]
     """
     _engine.core()
-    data = check_data(data)
-    total = check_epochs("epochs", epochs, data.n_items)
-    plan = _Plan(
-        data=data,
-        hidden=_check.integer("hidden", hidden),
-        dtype=_check.dtype_name(dtype),
-        update=_check.choice("update", update, ("online", "batch", "flow")),
-        order=check_order(order, data.n_items, str(update)),
-        route=check_route(route, data, str(update)),
-        runs=_check.integer("runs", runs),
-        rate=check_rate(rate, dtype),
-        tol=_check.real("tol", tol, 0.0, 1.0, above=True),
-        grid=Grid(_times(record, total, data.n_items, whole_epochs=update == "batch"), total, _keep(keep)),
-        threads=_check.threads(threads),
+    plan, first, reduce = planned(
+        data,
+        hidden=hidden,
+        rate=rate,
+        epochs=epochs,
+        init=init,
+        order=order,
+        update=update,
+        reduce=reduce,
+        tol=tol,
+        runs=runs,
+        record=record,
+        keep=keep,
+        dtype=dtype,
+        threads=threads,
+        route=route,
     )
-    _check_update(plan)
-    first = _initial(init, plan)
-    reduce = check_reduce(reduce, data, first)
-    reducer = choose(reduce, Start(first, data, plan.hidden, seed_of(rng)), plan.tol, plan.work)
-    plan = replace(plan, route=best_route(plan.route, data, plan.update, reducer.largest[0]))
+    reducer = choose(reduce, Start(first, plan.data, plan.hidden, seed_of(rng)), plan.tol, plan.work)
+    plan = replace(plan, route=best_route(plan.route, plan.data, plan.update, reducer.largest[0]))
     plan.check_memory(reducer)
     return _execute(plan, reducer)
 
@@ -205,6 +204,51 @@ class _Plan:
             network += 24.0 * times * (rows * (hidden + data.n_items) + lower * hidden)
         shared = self.workers * (network + begin) + _engine.training_set_bytes(rows, data.n_items, self.dtype)
         _memory.require(f"{self.runs} runs with {self.hidden} hidden units", self.runs * (weights + record) + shared)
+
+
+def planned(
+    data: object,
+    *,
+    hidden: object,
+    rate: object,
+    epochs: object,
+    init: object,
+    order: object,
+    update: object,
+    reduce: object,
+    tol: object,
+    runs: object,
+    record: object,
+    keep: object,
+    dtype: object,
+    threads: object,
+    route: object,
+) -> tuple[_Plan, Initial, Reduce]:
+    """Return the arguments of `train`, once it is known that they are allowed, before anything is computed from them.
+
+    Of features that diffuse down a tree only their number counts.
+    """
+    data = check_data(data)
+    total = check_epochs("epochs", epochs, data.n_items)
+    plan = _Plan(
+        data=data,
+        hidden=_check.integer("hidden", hidden),
+        dtype=_check.dtype_name(dtype),
+        update=_check.choice("update", update, ("online", "batch", "flow")),
+        order=check_order(order, data.n_items, str(update)),
+        route=check_route(route, data, str(update)),
+        runs=_check.integer("runs", runs),
+        rate=check_rate(rate, str(dtype)),
+        tol=_check.real("tol", tol, 0.0, 1.0, above=True),
+        grid=Grid(_times(record, total, data.n_items, whole_epochs=update == "batch"), total, _keep(keep)),
+        threads=_check.threads(threads),
+    )
+    _check_update(plan)
+    first = _initial(init, plan)
+    chosen = check_reduce(reduce, data, first)
+    if chosen == "krylov":
+        check_projection(plan.tol, plan.work)
+    return plan, first, chosen
 
 
 class _Results:
@@ -375,7 +419,8 @@ def _initial(init: object, plan: _Plan) -> Initial:
     if isinstance(init, Gaussian | Decoupled):
         # A wrong number of strengths is found now, not in a thread.
         if isinstance(init, Decoupled):
-            init.strengths(plan.data.modes.s.size)
+            data = plan.data
+            init.strengths(min(data.n_features, data.n_items) if data.one_hot else data.modes.s.size)
         return init
     if not isinstance(init, tuple | list) or len(init) != 2:
         raise TypeError(f"init must be a Gaussian, Decoupled, Balanced or (w21, w32); got {_check.show(init)}")

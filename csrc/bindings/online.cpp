@@ -59,12 +59,19 @@ Index n_rows(const Network<T>& network) {
   return network.rows().end - network.rows().first;
 }
 
-/// Calls gather(buffer, bounds) with the buffer as a writable array of bytes and the bounds as a list.
+/// Calls gather([buffer, (counts, displacements)]), as mpi4py takes it. Nothing of Python runs here but that call: a
+/// signal handler that raised between the processes' calls would leave one of them waiting for the other.
 Group make_group(int rank, int size, const py::object& gather) {
   if (size == 1) return {};
   return {rank, size, [gather](std::byte* buffer, const std::vector<Index>& bounds) {
+            std::vector<Index> counts;
+            for (std::size_t r = 0; r + 1 < bounds.size(); ++r) counts.push_back(bounds[r + 1] - bounds[r]);
             const py::gil_scoped_acquire gil;
-            gather(py::memoryview::from_memory(buffer, bounds.back()), bounds);
+            const py::error_scope stopped;  // what a handler has raised is told when all processes have stopped
+            py::list message;
+            message.append(py::memoryview::from_memory(buffer, bounds.back()));
+            message.append(py::make_tuple(counts, std::vector<Index>(bounds.begin(), bounds.end() - 1)));
+            gather(message);
           }};
 }
 

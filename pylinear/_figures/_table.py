@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -20,9 +20,14 @@ class Table(NamedTuple):
 def write_table(table: Table, path: Path) -> None:
     """Write a table as CSV, floats to ten digits, NaN as nothing."""
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(table.columns)
-        writer.writerows([_cell(value) for value in row] for row in table.rows)
+        write_rows(table, file)
+
+
+def write_rows(table: Table, file: TextIO) -> None:
+    """Write the same to a file that is open."""
+    writer = csv.writer(file)
+    writer.writerow(table.columns)
+    writer.writerows([_cell(value) for value in row] for row in table.rows)
 
 
 def _cell(value: object) -> object:

@@ -1,0 +1,73 @@
+import operator
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import BrokenExecutor
+
+import pytest
+
+import mishaps
+from pylinear import _workers
+from pylinear._workers import WorkerDiedError, Workers
+
+
+def test_calls_are_computed_in_processes_that_end_with_the_caller_s_block():
+    with Workers(2) as workers:
+        first = [workers.submit(os.getpid) for _ in range(20)]
+        pids = {future.result() for future in first}
+        assert workers.submit(operator.add, 2, 3).result() == 5
+        assert os.getpid() not in pids
+        assert len(pids) <= 2
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    with pytest.raises(RuntimeError, match="cannot schedule new futures"):
+        workers.submit(os.getpid)
+
+
+def test_what_a_call_raises_comes_back_with_where_it_was():
+    with Workers(1) as workers:
+        with pytest.raises(ZeroDivisionError) as caught:
+            workers.submit(operator.truediv, 1, 0).result()
+        assert "In a worker process" in caught.value.__notes__[0]
+        with pytest.raises(RuntimeError, match="FussyError: 1 and 2"):
+            workers.submit(mishaps.fussy).result()
+        assert workers.submit(operator.add, 2, 3).result() == 5
+
+
+def test_what_a_call_prints_does_not_come_between_the_answers(capfd):
+    with Workers(1) as workers:
+        workers.submit(mishaps.printing).result()
+        assert workers.submit(operator.add, 2, 3).result() == 5
+    assert capfd.readouterr().err == "a line on stdout\nand another\n"
+
+
+def test_a_process_that_ends_costs_its_call_and_is_replaced():
+    with Workers(1) as workers:
+        with pytest.raises(WorkerDiedError, match="its process ended, with status 3"):
+            workers.submit(mishaps.ending).result()
+        pid = workers.submit(os.getpid).result()
+        os.kill(pid, signal.SIGKILL)
+        [process] = [x for x in workers._processes if x.pid == pid]
+        process.wait()
+        assert workers.submit(os.getpid).result() != pid  # found dead before the call was handed over
+
+
+def test_processes_that_cannot_begin_are_said_to_be_so(monkeypatch, capfd):
+    monkeypatch.setattr(_workers, "_BEGIN", "import sys; sys.exit('no such module')")
+    with Workers(1) as workers, pytest.raises(BrokenExecutor, match="could not begin: it ended, with status 1"):
+        workers.submit(os.getpid).result()
+    assert "no such module" in capfd.readouterr().err
+
+
+@pytest.mark.timeout(30)
+def test_processes_end_when_their_caller_is_killed():
+    code = "import os, time\nfrom pylinear._workers import Workers\nworkers = Workers(1)\n"
+    code += "print(workers.submit(os.getpid).result(), flush=True)\nworkers.submit(time.sleep, 100)\ntime.sleep(100)"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as caller:
+        assert int(caller.stdout.readline()) != caller.pid
+        caller.kill()
+        # The last of all processes that share it closes it.
+        assert caller.stderr.read() == ""
