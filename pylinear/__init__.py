@@ -1,5 +1,7 @@
 """Learning in deep linear networks: online simulation, theory, and the gap between them."""
 
+from typing import TYPE_CHECKING, Any
+
 from pylinear import _threads, theory
 from pylinear._dataset import Dataset, Modes, read_table, toy
 from pylinear._engine import EngineMissingError
@@ -12,11 +14,13 @@ from pylinear._recording import ZarrRecorder
 from pylinear._reduction import Reduction
 from pylinear._run import Run, TrainingInterrupted
 from pylinear._simulation import Simulation
-from pylinear._sweep import sweep
 from pylinear._theories import AssumptionWarning, Curves
 from pylinear._train import train
 from pylinear._tree import Tree
 from pylinear._tree_statistics import SingularValueStatistics
+
+if TYPE_CHECKING:
+    from pylinear._sweep import sweep
 
 _threads.register()
 
@@ -51,3 +55,16 @@ __all__ = [
     "toy",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What it loads takes as long as all the rest.
+    if name == "sweep":
+        from pylinear._sweep import sweep
+
+        return sweep
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

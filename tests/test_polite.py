@@ -50,3 +50,12 @@ def test_import_starts_no_threads():
 def test_import_leaves_no_limit_on_threads():
     code = "import pylinear as pl, threadpoolctl; print(pl._engine.thread_limit())"
     assert python(code).strip() == "None"
+
+
+def test_what_is_loaded_when_it_is_first_used_is_there_all_the_same():
+    assert python("import pylinear as pl; print('sweep' in dir(pl), pl.sweep.__module__)").split() == [
+        "True",
+        "pylinear._sweep",
+    ]
+    with pytest.raises(AttributeError, match="module 'pylinear' has no attribute 'sweeps'"):
+        _ = pl.sweeps
