@@ -313,10 +313,10 @@ class Tree:
         >>> int(np.bitwise_count(bits[0] ^ bits[1]).sum()), int(tree.gram(100, rng=1)[0, 1])
         (11, 78)
         """
-        n_features, _, diffusion = self._diffusion(n_features, rng, first, engine, threads)
-        self._require_outputs(n_features, 1 / 8, diffusion)
-        out = np.empty((self.n_items, -(-n_features // 64)), dtype=np.uint64)
-        diffusion.sample_bits(n_features, out)
+        n, _, diffusion = self._diffusion(n_features, rng, first, engine, threads)
+        self._require_outputs(n, 1 / 8, diffusion)
+        out = np.empty((self.n_items, -(-n // 64)), dtype=np.uint64)
+        diffusion.sample_bits(n, out)
         return out
 
     def gram(
@@ -335,10 +335,10 @@ class Tree:
         Parameters
         ----------
         n_features, rng, first, engine, threads
-            As for `sample`. The features are drawn and counted in small parts, so that their number costs time and no
-            memory. With workers, ``threads`` are those of each, 1 by default.
+            As for `sample`; the number of features costs time and no memory. With workers, ``threads`` are each one's,
+            1 by default.
         executor : optional
-            Anything with ``submit``, whose workers share the features: a pool of processes, a client of dask.
+            Anything with ``submit``, as a pool of processes or a client of dask: its workers share the features.
         comm : mpi4py.MPI.Intracomm, optional
             Its ranks share the features. All must call alike, and each gets the result; for ``rng=None`` by one seed.
 
@@ -354,8 +354,8 @@ class Tree:
 
         Notes
         -----
-        With :math:`d_{ij}` the number of features in which items i and j differ, :math:`(Y^T Y)_{ij} = N - 2 d_{ij}`.
-        The expectation is N times `covariance`; the eigenvalues are the squares of the sample's singular values.
+        With :math:`d_{ij}` the number of features in which items i and j differ, :math:`(Y^T Y)_{ij} = N - 2 d_{ij}`;
+        its expectation is N times `covariance`, its eigenvalues the squares of the sample's singular values.
 
         Examples
         --------
@@ -371,8 +371,7 @@ class Tree:
             features = _tree_gram.Features(self.branching, self.flip, diffusion.first, n, seed)
             return _tree_gram.shared(features, engine, threads, executor, comm, drawn=rng is None)
         # The core keeps 512 words a node; each thread counts for itself, and numba adds the counts up in two more.
-        scratch = int(self._nodes.sum()) * 512 * 8
-        matrix = 8 * self.n_items**2
+        scratch, matrix = int(self._nodes.sum()) * 512 * 8, 8 * self.n_items**2
         _memory.require(f"the products of {self.n_items} items", diffusion.threads * (scratch + matrix) + 3 * matrix)
         out = np.empty((self.n_items, self.n_items), dtype=np.int64)
         diffusion.gram(n, out)
