@@ -42,7 +42,7 @@ cpp: $(VENV)
 
 # The core installed for C++, and the example that finds it there and must print what Python computes.
 example: cpp
-	$(BIN)/pip install --quiet ".[test]"
+	$(BIN)/pip show --quiet pylinear-dynamics || $(BIN)/pip install --quiet ".[test]"
 	rm -rf build/installed build/example
 	$(CMAKE) --install build/cpp --prefix build/installed
 	$(CMAKE) -S csrc/examples -B build/example -G Ninja -DCMAKE_PREFIX_PATH=$(CURDIR)/build/installed
