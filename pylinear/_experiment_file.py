@@ -29,20 +29,20 @@ EXAMPLE = """\
 [data]
 tree = [2, 2]                # children at each level; or table = "animals.csv", beside this file; or toy = "centred"
 flip = 0.1                   # flip probability on the branches: one number, or one for each level (0.1)
-features = 1_000             # drawn from the tree (10,000)
+features = 10_000            # drawn from the tree (10,000)
 
 [train]                      # the arguments of pylinear.train
 hidden = 16
-rate = 1e-3
-epochs = 300
+rate = 3e-4
+epochs = 700
 init = { gaussian = 1e-3 }   # or { balanced = 1e-3 }, or { decoupled = { c = 0.1, d = 0.2 } }
 runs = 3
 rng = 0                      # seed of features, weights and orders (0)
 record = 100
 
 [sweep]                      # read by pylinear sweep alone: any of the keys above, each with the values to take
-rate = [5e-4, 1e-3]
-hidden = [8, 16]
+rate = [3e-4, 6e-4]
+hidden = [16, 64]
 """
 
 _TRAINING = {
