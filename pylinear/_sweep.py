@@ -230,7 +230,7 @@ def _under_way(tasks: list[Task]) -> int:
     """Return how many tasks may be under way at a time."""
     data = [task.source for task in tasks if isinstance(task.source, Dataset)]
     largest = max((x.outputs.nbytes if x.has_outputs else x.gram.nbytes for x in data), default=1)
-    return max(16, min(_MOST_UNDER_WAY, _MOST_BYTES // largest))
+    return min(_MOST_UNDER_WAY, max(16, _MOST_BYTES // largest))
 
 
 def _submission(executor: Any) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ import pytest
 
 import mishaps
 import pylinear as pl
-from pylinear import _tasks
+from pylinear import _sweep, _tasks
 
 xarray = pytest.importorskip("xarray")
 
@@ -109,7 +109,13 @@ def test_dask_gives_the_same_also_if_a_worker_is_killed(serial, tmp_path, monkey
     assert sweep(tmp_path / "plain", executor=client).identical(serial)
     monkeypatch.setattr(_tasks, "compute", mishaps.killed_once)
     assert sweep(tmp_path / "killed", executor=client).identical(serial)
-    assert (tmp_path / "flag").exists()
+    (tmp_path / "flag").unlink()
+    monkeypatch.setattr(_tasks, "compute", mishaps.failing_once)
+    with pytest.raises(RuntimeError, match="no such luck") as held:
+        sweep(tmp_path / "failed", executor=client)
+    # What failed is computed, although the cluster may remember that it did.
+    assert sweep(tmp_path / "failed", executor=client).identical(serial)
+    assert isinstance(held.value.__cause__, ZeroDivisionError)
 
 
 def test_a_cluster_that_is_closed_is_said_to_be_gone(serial, tmp_path, cluster):
@@ -236,6 +242,33 @@ def test_a_report_that_raises_ends_the_sweep_and_loses_nothing(serial, tmp_path)
     assert np.all(np.diff(fractions) > 0)
 
 
+class Counting(ThreadPoolExecutor):
+    """Knows how many calls were under way at most."""
+
+    most = under_way = 0
+
+    def submit(self, function, /, *arguments):
+        future = super().submit(function, *arguments)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        return future
+
+
+def test_not_everything_is_under_way_at_once(serial, tmp_path, monkeypatch):
+    monkeypatch.setattr(_sweep, "_MOST_UNDER_WAY", 2)
+    with Counting(1) as pool:
+
+        def one_less(fraction):
+            pool.under_way -= fraction > 0
+
+        assert sweep(tmp_path, executor=pool, progress=one_less).identical(serial)
+        assert pool.most == 2
+    data = pl.Dataset(np.zeros((1, 2**16)) + 1)
+    task = _tasks.tasks({}, {"data": data, "hidden": 1, "rate": 0.1, "epochs": 1, "rng": 0}, 1)
+    monkeypatch.setattr(_sweep, "_MOST_UNDER_WAY", 10**6)
+    assert _sweep._under_way(task) == _sweep._MOST_BYTES // 2**19
+
+
 def test_progress_is_counted_on_stderr(tmp_path, capsys):
     sweep(tmp_path, progress=True)
     assert capsys.readouterr().err.splitlines() == [f"{i} of 6 tasks" for i in range(7)]
@@ -258,14 +291,16 @@ def test_ctrl_c_leaves_what_is_done_and_no_processes(tmp_path):
     # From standard input, where no process could find the script, and without a guard.
     command, pipe = [sys.executable, "-"], subprocess.PIPE
     environment = {**os.environ, "PYLINEAR_NUM_THREADS": "2"}
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as caller:
+    pipes = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True}
+    with subprocess.Popen(command, **pipes, env=environment, start_new_session=True) as caller:
         caller.stdin.write(ENDLESS.replace("FOLDER", repr(str(tmp_path))))
         caller.stdin.close()
         assert [caller.stdout.readline() for _ in range(3)] == ["0.0\n", "0.25\n", "0.5\n"]
-        caller.send_signal(signal.SIGINT)
+        os.killpg(caller.pid, signal.SIGINT)  # as a terminal does
         # Workers share it, so that it ends with the last of them.
         said = caller.stderr.read()
     assert caller.returncode in {1, -signal.SIGINT}
+    assert said.count("Traceback") == 1
     assert said.splitlines()[-1] == (
         f"KeyboardInterrupt: 2 of 4 tasks are done, in {tmp_path}; the same again goes on with the rest"
     )
