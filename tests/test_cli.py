@@ -306,15 +306,18 @@ def test_sweep_writes_its_tables_and_repeats_nothing(tmp_path, capsys):
 def test_a_sweep_of_unequal_tasks_with_large_numbers_in_files(tmp_path):
     xarray = pytest.importorskip("xarray")
     train = "[train]\nhidden = 3\nrate = 1e-9\nepochs = 1e9\nrecord = 2\nrng = 99999999999\nreduce = false\n"
-    text = f'[data]\ntree = [2]\nfeatures = 2\n{train}update = "flow"\n[sweep]\nruns = [1, 2]\ntree = [[2], [3]]\n'
+    text = f'[data]\ntree = [3]\nfeatures = 2\n{train}update = "flow"\n[sweep]\nruns = [1, 2]\nepochs = [1e9, 5e8]\n'
     (tmp_path / "x.toml").write_text(text)
     assert _cli.main(["sweep", str(tmp_path / "x.toml"), "--out", str(tmp_path)]) == 0
     with xarray.open_dataset(tmp_path / "sweep.nc") as result:
-        assert result.presentation.sel(tree="(3,)").max() == 3e9
+        assert result.presentation.sel(epochs=1e9).max() == 3e9
         assert result.attrs["rng"] == "99999999999"
         assert (result.status == "").sum() == 2
+        assert result.status.dims == ("runs", "epochs", "run")
     with (tmp_path / "loss.csv").open() as file:
-        assert len(list(csv.DictReader(file))) == (1 + 2) * 2 * 2
+        rows = list(csv.DictReader(file))
+    assert [row["runs"] + row["run"] for row in rows[::4]] == ["11", "21", "21"]
+    assert [float(row["epoch"]) for row in rows] == [0.0, 1e9, 0.0, 5e8] + [0.0, 1e9] * 2 + [0.0, 5e8] * 2
 
 
 @pytest.mark.core
@@ -367,6 +370,16 @@ def test_ctrl_c_is_told_by_the_exit_status(command, tmp_path):
     assert said.startswith("pylinear: interrupted")
     if command == "sweep":
         assert "1 of 2 tasks are done, in out/tasks; the same again goes on with the rest" in said
+
+
+@pytest.mark.core
+def test_a_training_that_is_interrupted_is_told_by_the_exit_status(capsys, monkeypatch):
+    def interrupted(options):
+        raise pl.TrainingInterrupted(None)
+
+    monkeypatch.setattr(_experiment, "learned", interrupted)
+    assert _cli.main(["train", "--tree", "2"]) == 130
+    assert capsys.readouterr().err.splitlines() == ["Training on the tree 2", "pylinear: interrupted"]
 
 
 def test_info_as_json(capsys):

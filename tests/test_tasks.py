@@ -89,7 +89,9 @@ def test_data_are_sent_without_what_was_computed_from_them():
     assert data.modes.rank == 3
     assert "modes" not in vars(task(data=data, hidden=2, epochs=1).source)
     known = pl.Dataset.from_gram(np.eye(4), 10**9)
+    assert known.modes.rank == 4
     sent = task(data=known, hidden=2, epochs=1).source
+    assert "modes" not in vars(sent)
     assert (sent.n_features, sent.has_outputs) == (10**9, False)
     np.testing.assert_array_equal(sent.gram, known.gram)
 
