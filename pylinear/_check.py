@@ -129,6 +129,14 @@ def rank(value: object) -> int:
         return -1
 
 
+def rows(value: object) -> int:
+    """Return the length of the first axis of an array_like; -1 if it has none."""
+    try:
+        return len(value)  # type: ignore[arg-type]
+    except TypeError:
+        return -1
+
+
 def names(name: str, value: object, count: int) -> tuple[str, ...]:
     """Return `value` as a tuple of `count` non-empty strings."""
     if isinstance(value, str) or not isinstance(value, Iterable):

@@ -6,14 +6,14 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'gram', 'instruction_set', 'philox', 'sample', 'sample_bits', 'version']
+__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'gram', 'instruction_set', 'philox', 'rows_of', 'sample', 'sample_bits', 'version']
 class StopFlag:
     def __init__(self) -> None:
         ...
     def set(self) -> None:
         ...
 class TrainingSet64:
-    def __init__(self, outputs: numpy.typing.NDArray[numpy.float64], inputs: numpy.typing.NDArray[numpy.float64] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float64], coefficients: numpy.typing.NDArray[numpy.float64]) -> None:
+    def __init__(self, outputs: numpy.typing.NDArray[numpy.float64], inputs: numpy.typing.NDArray[numpy.float64] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float64], coefficients: numpy.typing.NDArray[numpy.float64], n_features: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
 class Network64:
     @staticmethod
@@ -21,7 +21,7 @@ class Network64:
         """
         Bytes that a network of these sizes takes at the most.
         """
-    def __init__(self, data: TrainingSet64, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64]) -> None:
+    def __init__(self, data: TrainingSet64, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, position: typing.SupportsInt | typing.SupportsIndex, lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64], rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
         ...
     def lower(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
@@ -29,13 +29,36 @@ class Network64:
         """
         Advance to each presentation in turn and write what is asked for into row t of the arrays given.
         """
+    def set_order(self, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def set_rate(self, rate: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def set_state(self, position: typing.SupportsInt | typing.SupportsIndex, w32_norm: typing.SupportsFloat | typing.SupportsIndex, lower_norm: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        """
+        Go back to a state whose weights the network has been made with.
+        """
+    def state(self) -> tuple[int, int, float, float, numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        What a network goes on from to the last bit: position, until, norms, lower layer, W32.
+        """
+    def views(self) -> tuple[numpy.typing.NDArray[numpy.float64], numpy.typing.NDArray[numpy.float64]]:
+        """
+        The lower layer and W32 in their place. After writing to them, call weights_changed.
+        """
     def w32(self) -> numpy.typing.NDArray[numpy.float64]:
+        ...
+    def weights_changed(self) -> None:
         ...
     @property
     def position(self) -> int:
         ...
+    @property
+    def reached(self) -> int:
+        """
+        Presentations so far, also of a call that is under way in another thread.
+        """
 class TrainingSet32:
-    def __init__(self, outputs: numpy.typing.NDArray[numpy.float32], inputs: numpy.typing.NDArray[numpy.float32] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float32], coefficients: numpy.typing.NDArray[numpy.float64]) -> None:
+    def __init__(self, outputs: numpy.typing.NDArray[numpy.float32], inputs: numpy.typing.NDArray[numpy.float32] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float32], coefficients: numpy.typing.NDArray[numpy.float64], n_features: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
 class Network32:
     @staticmethod
@@ -43,7 +66,7 @@ class Network32:
         """
         Bytes that a network of these sizes takes at the most.
         """
-    def __init__(self, data: TrainingSet32, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32]) -> None:
+    def __init__(self, data: TrainingSet32, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, position: typing.SupportsInt | typing.SupportsIndex, lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32], rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
         ...
     def lower(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
@@ -51,11 +74,34 @@ class Network32:
         """
         Advance to each presentation in turn and write what is asked for into row t of the arrays given.
         """
+    def set_order(self, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex) -> None:
+        ...
+    def set_rate(self, rate: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        ...
+    def set_state(self, position: typing.SupportsInt | typing.SupportsIndex, w32_norm: typing.SupportsFloat | typing.SupportsIndex, lower_norm: typing.SupportsFloat | typing.SupportsIndex) -> None:
+        """
+        Go back to a state whose weights the network has been made with.
+        """
+    def state(self) -> tuple[int, int, float, float, numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        What a network goes on from to the last bit: position, until, norms, lower layer, W32.
+        """
+    def views(self) -> tuple[numpy.typing.NDArray[numpy.float32], numpy.typing.NDArray[numpy.float32]]:
+        """
+        The lower layer and W32 in their place. After writing to them, call weights_changed.
+        """
     def w32(self) -> numpy.typing.NDArray[numpy.float32]:
+        ...
+    def weights_changed(self) -> None:
         ...
     @property
     def position(self) -> int:
         ...
+    @property
+    def reached(self) -> int:
+        """
+        Presentations so far, also of a call that is under way in another thread.
+        """
 def gram(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, n: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.int64], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Fill out with Y^T Y of n features from first on.
@@ -65,6 +111,10 @@ def instruction_set() -> str:
 def philox(counter: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(4)"], key: typing.Annotated[collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], "FixedSize(2)"]) -> typing.Annotated[list[int], "FixedSize(4)"]:
     """
     The four 32-bit words of Philox4x32-10.
+    """
+def rows_of(n_features: typing.SupportsInt | typing.SupportsIndex, rank: typing.SupportsInt | typing.SupportsIndex, ranks: typing.SupportsInt | typing.SupportsIndex) -> tuple[int, int]:
+    """
+    The rows of W32 that one of several processes has.
     """
 @typing.overload
 def sample(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.int8], threads: typing.SupportsInt | typing.SupportsIndex) -> None:

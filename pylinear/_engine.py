@@ -183,10 +183,29 @@ def training_set_bytes(rows: int, n_items: int, dtype: str) -> int:
     return rows * n_items * (24 if dtype == "float64" else 32)
 
 
+@dataclass(frozen=True, eq=False)
+class Order:
+    """An order of presentation, by name or as items, with the key of its draws.
+
+    It is counted from `shift` presentations before the first.
+    """
+
+    order: str | NDArray[np.int64]
+    key: int
+    shift: int = 0
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The same as the core takes it."""
+        named = isinstance(self.order, str)
+        name, given = (self.order, np.empty(0, np.int64)) if named else ("given", self.order)
+        return {"order": name, "key": self.key, "given": given, "shift": self.shift}
+
+
 class TrainingSet:
     """A problem as the core reads it: arrays of one dtype, shared by any number of networks."""
 
-    def __init__(self, problem: Problem, dtype: str) -> None:
+    def __init__(self, problem: Problem, dtype: str, n_features: int | None = None) -> None:
         inputs = problem.inputs
         self.dtype = np.dtype(dtype)
         self._network = _network_class(dtype)
@@ -196,21 +215,23 @@ class TrainingSet:
             input_squares=inputs.squares,
             synthesizers=self.cast("u", problem.synthesizers),
             coefficients=np.ascontiguousarray(inputs.coefficients, dtype=np.float64),
+            n_features=len(problem.outputs) if n_features is None else n_features,
         )
 
-    def network(self, layers: Layers, *, route: str, update: str, rate: float, order: object, key: int) -> Any:
-        """Return a core network with these weights; `order` is a name or an array of items."""
-        named = isinstance(order, str)
+    def network(
+        self, layers: Layers, *, route: str, update: str, rate: float, order: Order, position: int = 0, **ranks: Any
+    ) -> Any:
+        """Return a core network with these weights after so many presentations; `ranks` tell who shares it."""
         return self._network(
             data=self._training_set,
             route=route,
             update=update,
             rate=rate,
-            order=order if named else "given",
-            key=key,
-            given=np.empty(0, np.int64) if named else order,
+            **order.arguments,
+            position=position,
             lower=self.cast("w21", layers.lower),
             w32=self.cast("w32", layers.w32),
+            **ranks,
         )
 
     def cast(self, name: str, array: NDArray[Any]) -> NDArray[Any]:

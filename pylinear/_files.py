@@ -30,7 +30,7 @@ StrPath = str | os.PathLike[str]
 
 FORMAT = 1
 _HEADER = "header"
-_LARGEST_HEADER = 2**24
+_LARGEST_HEADER = 2**27
 # What a damaged archive makes zipfile and numpy raise.
 _DAMAGE = zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, RuntimeError, OverflowError, struct.error
 

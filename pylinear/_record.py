@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from pylinear import _engine, theory
 from pylinear._check import Floats
 from pylinear._flow import averaged, integrate
 from pylinear._problem import Layers, Problem
+from pylinear._stop import Stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,8 @@ class Record:
         "ok", "diverged" or "interrupted".
     completed : int
         Presentations.
+    resume : Resume or None
+        Where to go on, if it was interrupted and is to go on.
     """
 
     mode_strengths: Floats
@@ -53,6 +57,28 @@ class Record:
     maps: Floats | None
     status: str
     completed: int
+    resume: Resume | None = None
+
+
+class Resume(NamedTuple):
+    """What an interrupted training goes on from to the last bit.
+
+    Attributes
+    ----------
+    layers : Layers
+        Where the block began in which it was interrupted.
+    position : int
+        Presentations until there.
+    norms : (float, float)
+        Bounds that the core keeps of the layers.
+    done : int
+        How many times have been recorded.
+    """
+
+    layers: Layers
+    position: int
+    norms: tuple[float, float]
+    done: int
 
 
 class Settled(NamedTuple):
@@ -149,10 +175,6 @@ def observed(problem: Problem, w21: Floats, w32: Floats) -> tuple[Floats, float,
 _AT_ONCE = 2**22
 
 
-class Interrupted(Exception):  # noqa: N818 (nothing is wrong)
-    """Raised inside a computation in Python that is to stop."""
-
-
 @dataclass(frozen=True, eq=False)
 class Grid:
     """When to record, in presentations, when to stop, and what to keep."""
@@ -165,27 +187,68 @@ class Grid:
 class Core:
     """Trains in the core, online or in batches."""
 
-    def __init__(self, grid: Grid, dtype: str, rule: dict[str, Any], threads: int, stop: Any) -> None:
-        self._grid, self._dtype, self._rule = grid, dtype, rule
+    def __init__(self, grid: Grid, dtype: str, rule: dict[str, Any], order: Any, threads: int, stop: Stop) -> None:
+        self._grid, self._dtype, self._rule, self._order = grid, dtype, rule, order
         self.threads, self._stop = threads, stop
         self._training_sets: dict[Problem, _engine.TrainingSet] = {}
 
-    def train(self, problem: Problem, layers: Layers, key: int) -> Record:
-        """Return the record of one network; `key` is that of its order."""
+    def train(
+        self,
+        problem: Problem,
+        layers: Layers,
+        key: int,
+        begun: Record | None = None,
+        keep: Callable[[Record], None] | None = None,
+    ) -> Record:
+        """Return the record of one network; `key` is that of its order.
+
+        It goes on from `begun`, if given. With `keep` it tells how far it has come whenever it is interrupted.
+        """
+        kept = _Kept(self._grid, problem, layers, self._dtype)
+        resume = None if begun is None else begun.resume
+        if begun is not None and resume is not None:
+            kept.fill(begun, resume.done)
+        network = self._network(problem, layers, key, resume)
+        done = 0 if resume is None else resume.done
+        while True:
+            status, done = self._stretch(network, kept, done)
+            if status != "interrupted":
+                return self._told(problem, layers, network, kept, status)
+            if keep is not None:
+                resume = _resume(network, done)
+                if not self._stop.decided:
+                    keep(self._told(problem, layers, network, kept.copy(), status, resume))
+            if self._stop.decided:
+                return self._told(problem, layers, network, kept, status, resume)
+
+    def _network(self, problem: Problem, layers: Layers, key: int, resume: Resume | None) -> Any:
         training_set = self._training_sets.get(problem)
         if training_set is None:
             training_set = self._training_sets.setdefault(problem, _engine.TrainingSet(problem, self._dtype))
-        network = training_set.network(layers, **self._rule, key=key)
-        kept = _Kept(self._grid, problem, layers, self._dtype)
-        total, options = self._grid.total, {"threads": self.threads, "stop": self._stop}
-        status = "ok"
-        for part in kept.parts:
-            with kept.arrays(part) as arrays:
-                _, status = network.record(self._grid.presentations[part], **arrays, **options)
-            if status != "ok":
-                break
-        if status == "ok" and network.position < total:
-            _, status = network.record(np.array([total]), **options)
+        order = _engine.Order(self._order, key)
+        network = training_set.network(layers if resume is None else resume.layers, **self._rule, order=order)
+        if resume is not None:
+            network.set_state(position=resume.position, w32_norm=resume.norms[0], lower_norm=resume.norms[1])
+        return network
+
+    def _stretch(self, network: Any, kept: _Kept, done: int) -> tuple[str, int]:
+        """Train until the end or an interruption; return why it ended, and how many times have been recorded."""
+        total = max(1, self._grid.total)
+        with self._stop.stretch(lambda: network.reached / total) as flag:
+            options = {"threads": self.threads, "stop": flag}
+            for part in kept.parts(done):
+                with kept.arrays(part) as arrays:
+                    count, status = network.record(self._grid.presentations[part], **arrays, **options)
+                done += count
+                if status != "ok":
+                    return status, done
+            if network.position < self._grid.total:
+                return network.record(np.array([self._grid.total]), **options)[1], done
+            return "ok", done
+
+    def _told(
+        self, problem: Problem, layers: Layers, network: Any, kept: _Kept, status: str, resume: Resume | None = None
+    ) -> Record:
         return Record(
             mode_strengths=kept.mode_strengths,
             loss=kept.loss,
@@ -196,7 +259,13 @@ class Core:
             maps=kept.maps,
             status=status,
             completed=network.position,
+            resume=resume,
         )
+
+
+def _resume(network: Any, done: int) -> Resume:
+    position, _, w32_norm, lower_norm, lower, w32 = network.state()
+    return Resume(Layers(lower, w32), position, (w32_norm, lower_norm), done)
 
 
 class _Kept:
@@ -215,13 +284,30 @@ class _Kept:
     def _weights(self, times: int) -> Layers:
         return Layers(*(np.full((times, *w.shape), np.nan, self._dtype) for w in self._layers))
 
-    @property
-    def parts(self) -> Iterator[slice]:
-        """The records that are made together: few enough that weights which are not kept can be held for them."""
+    def fill(self, begun: Record, done: int) -> None:
+        """Take over the first `done` records."""
+        for name in ("mode_strengths", "loss", "hidden", "maps"):
+            into, known = getattr(self, name), getattr(begun, name)
+            if into is not None:
+                into[:done] = known[:done]
+        for into, known in zip(self.over_time or (), begun.over_time or (), strict=True):
+            into[:done] = known[:done]
+
+    def copy(self) -> _Kept:
+        """Return the same in arrays that nobody writes to."""
+        other = copy.copy(self)
+        for name in ("mode_strengths", "loss", "hidden", "maps"):
+            array = getattr(self, name)
+            setattr(other, name, None if array is None else array.copy())
+        other.over_time = None if self.over_time is None else Layers(*(w.copy() for w in self.over_time))
+        return other
+
+    def parts(self, done: int) -> Iterator[slice]:
+        """Return the records that are made together: few enough to hold weights for them which are not kept."""
         times = self.loss.size
         size = sum(w.size for w in self._layers) if self.maps is not None and self.over_time is None else 1
         step = max(1, _AT_ONCE // size)
-        return (slice(first, min(first + step, times)) for first in range(0, times, step))
+        return (slice(first, min(first + step, times)) for first in range(done, times, step))
 
     @contextmanager
     def arrays(self, part: slice) -> Iterator[dict[str, Any]]:
@@ -257,8 +343,15 @@ class Flow:
     def __init__(self, grid: Grid, rate: float, rtol: float, poll: Callable[[], None]) -> None:
         self._grid, self._rate, self._rtol, self._poll = grid, rate, rtol, poll
 
-    def train(self, problem: Problem, layers: Layers, key: int) -> Record:
-        """Return the record of one network."""
+    def train(
+        self,
+        problem: Problem,
+        layers: Layers,
+        key: int,
+        begun: Record | None = None,
+        keep: Callable[[Record], None] | None = None,
+    ) -> Record:
+        """Return the record of one network. What is not finished begins again."""
         grid, inputs, outputs = self._grid, problem.inputs, problem.outputs
         lengths = np.ones(inputs.size) if inputs.lengths is None else inputs.lengths
         times = np.append(grid.presentations, grid.total) * (self._rate / outputs.shape[1])

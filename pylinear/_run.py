@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -269,8 +270,14 @@ class TrainingInterrupted(KeyboardInterrupt):
     ----------
     run : Run
         With status "interrupted" for the runs that were under way or had not begun.
+    checkpoint : Path or None
+        The file from which the same call goes on.
     """
 
-    def __init__(self, run: Run) -> None:
-        super().__init__("training was interrupted; the exception's 'run' holds what had been recorded")
+    def __init__(self, run: Run, checkpoint: Path | None = None) -> None:
+        what = "the exception's 'run' holds what had been recorded"
+        if checkpoint is not None:
+            what = f"the same call goes on from {checkpoint}"
+        super().__init__(f"training was interrupted; {what}")
         self.run = run
+        self.checkpoint = checkpoint

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from os import PathLike, fspath
 from typing import Any, Literal
 
 import numpy as np
@@ -12,64 +14,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from pylinear import _check, _engine, _memory
 from pylinear._check import Floats
+from pylinear._checkpoint import Checkpoint, read
 from pylinear._dataset import Dataset
-from pylinear._problem import Layers, direct_problem, input_side
+from pylinear._files import FileError
+from pylinear._initial import Weights
+from pylinear._problem import Layers, Problem, input_side
 from pylinear._random import RNG, Use, philox_key, seed_of
-
-Order = Literal["cyclic", "reshuffled", "with_replacement"] | ArrayLike
-Route = Literal["auto", "blocked", "fused"]
-
-# Presentations are counted in 64 bits, and given to numpy as signed ones.
-MOST_PRESENTATIONS = 2**62
-
-
-def check_data(data: object) -> Dataset:
-    """Return `data` if it is a dataset."""
-    if not isinstance(data, Dataset):
-        raise TypeError(f"data must be a pylinear.Dataset; got {_check.show(data)}")
-    return data
-
-
-def check_order(order: Any, n_items: int, update: str) -> str | NDArray[np.int64]:
-    """Return the name of an order, or a given order as an array of items."""
-    if update != "online" and not (isinstance(order, str) and order == "reshuffled"):
-        raise ValueError(f"order must be left out for update={update!r}, which has none")
-    if isinstance(order, str):
-        return _check.choice("order", order, ("cyclic", "reshuffled", "with_replacement"))
-    names = "'cyclic', 'reshuffled', 'with_replacement'"
-    return _check.item_numbers("order", order, n_items, names)
-
-
-def check_route(route: object, data: Dataset, update: str) -> str:
-    """Return the argument `route`, if it can be taken."""
-    chosen = _check.choice("route", route, ("auto", "blocked", "fused"))
-    if update == "batch" and chosen == "fused":
-        raise ValueError("route must be 'blocked' or 'auto' for update='batch', which goes by blocks; got 'fused'")
-    if update == "online" and chosen == "blocked" and not data.orthogonal:
-        raise ValueError("route must be 'fused' or 'auto' for these inputs; 'blocked' needs mutually orthogonal inputs")
-    return chosen
-
-
-def best_route(route: str, data: Dataset, update: str, rows: int) -> Literal["blocked", "fused"]:
-    """Return the route for a network with so many rows of W32."""
-    if update == "batch":
-        return "blocked"
-    # A block costs as much beside its pass over W32 as some rows of it for each presentation, and some more (measured
-    # for 2 to 64 items and 16 to 128 hidden units).
-    few = rows <= data.n_items + 30
-    return "fused" if route == "fused" or not data.orthogonal or (route == "auto" and few) else "blocked"
-
-
-def check_epochs(name: str, epochs: object, n_items: int) -> int:
-    """Return the presentations in `epochs`, which may be a fraction."""
-    number = _check.real(name, epochs, 0.0, MOST_PRESENTATIONS / n_items)
-    return round(number * n_items)
-
-
-def check_rate(rate: object, dtype: str) -> float:
-    """Return the learning rate, which must not vanish or overflow in the arithmetic of the run."""
-    limits = np.finfo(dtype)
-    return _check.real("rate", rate, float(limits.tiny), float(limits.max))
+from pylinear._ranks import Ranks
+from pylinear._rule import (
+    MOST_PRESENTATIONS,
+    Order,
+    Route,
+    best_route,
+    check_epochs,
+    check_order,
+    check_rate,
+    check_route,
+    with_outputs,
+)
 
 
 class Simulation:
@@ -103,6 +65,8 @@ class Simulation:
     update : {"online", "batch"}
         "online": at each presentation. "batch": once an epoch, by the sum over all items from the old weights; there
         is no order then.
+    comm : mpi4py.MPI.Intracomm, optional
+        Processes that share the rows of W32: see Notes.
 
     Attributes
     ----------
@@ -112,7 +76,9 @@ class Simulation:
         The same in epochs of P presentations.
     status : str
         "ok", or "diverged" once a presentation would have brought a weight or squared error to the largest number of
-        the type; the weights are then those before it.
+        the type; the weights are then those before it. Another rate, other weights or other data make it "ok" again.
+    rows : slice
+        The rows of W32 in this process: all, without `comm`.
 
     Raises
     ------
@@ -120,6 +86,17 @@ class Simulation:
         If pylinear was installed without its compiled core.
     MemoryError
         If there is not enough memory; nothing has been allocated.
+
+    Notes
+    -----
+    Several threads may use one simulation: each call waits for the one before it. Other simulations run at the same
+    time, since the interpreter's lock is free during a call.
+
+    With `comm`, every process makes the same simulation and the same calls on it. Each holds the rows of W32 in `rows`
+    and all of W21; ``w32`` may be given whole or as these rows. After each pass over W32 the processes tell each other
+    their sums, which all of them then add in the same order, so that weights and records are, to the last bit, those of
+    one process. Ctrl-C in one of them stops all after the same presentation. Run with ``python -m mpi4py``, which ends
+    all processes when one fails.
 
     Examples
     --------
@@ -145,53 +122,89 @@ class Simulation:
         threads: int | None = None,
         route: Route = "auto",
         update: Literal["online", "batch"] = "online",
+        comm: Any = None,
     ) -> None:
         _engine.core()
-        self.data = check_data(data)
+        self._data = with_outputs(data)
         self.dtype = _check.dtype_name(dtype)
-        self.rate = check_rate(rate, self.dtype)
+        self._rate = check_rate(rate, self.dtype)
         self.threads = _check.threads(threads)
         self.update = _check.choice("update", update, ("online", "batch"))
-        self.route = best_route(check_route(route, data, self.update), data, self.update, data.n_features)
-        self.order = check_order(order, data.n_items, self.update)
-        if not data.has_outputs:
-            raise ValueError(
-                "data must have outputs, which data made by from_gram do not: train it with pylinear.train"
-            )
-        kind = np.dtype(self.dtype).type
-        self._start = _check.array("w21", w21, (None, data.n_inputs), kind)
+        self._asked_route = check_route(route, data, self.update)
+        self._ranks = Ranks(comm, data.n_features)
+        self.rng = self._ranks.same(seed_of(rng)) if rng is None else seed_of(rng)
+        self._order = _engine.Order(check_order(order, data.n_items, self.update), philox_key(self.rng, Use.ORDER))
+        self._start = _check.array("w21", w21, (None, data.n_inputs), self._kind)
         self.hidden_units = self._start.shape[0]
-        upper = _check.array("w32", w32, (data.n_features, self.hidden_units), kind, copy=False)  # the core copies it
-        sizes = data.n_features, data.n_items, data.n_items if data.orthogonal else data.n_inputs
-        networks = _engine.network_bytes(sizes, self.route, self.update, self.hidden_units, self.dtype, self.threads)
-        _memory.require("this network", networks + _engine.training_set_bytes(*sizes[:2], self.dtype))
-        self.rng = seed_of(rng)
-        self.status = "ok"
-        self._inputs = input_side(data, reduce=False)
-        self._network = self._begun(upper)
         # The core trains without the interpreter's lock, so that another thread could come in between.
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._presentations = 0
+        self._begin(self._own_rows(w32, copy=False))  # the core copies it
 
-    def _begun(self, w32: NDArray[Any]) -> Any:
-        """Return the core's network with the weights given."""
-        training_set = _engine.TrainingSet(direct_problem(self.data, self._inputs), self.dtype)
-        return training_set.network(
-            Layers(self._inputs.lower(self._start), w32),
+    @property
+    def _kind(self) -> type:
+        return np.dtype(self.dtype).type
+
+    @property
+    def rows(self) -> slice:
+        """The rows of W32 that this process has."""
+        return self._ranks.rows
+
+    def _own_rows(self, w32: ArrayLike, *, copy: bool = True) -> NDArray[Any]:
+        """Return the argument `w32`, of which these rows may have been given alone."""
+        n = self.rows.stop - self.rows.start
+        whole = _check.rows(w32) != n
+        shape = self.data.n_features if whole else n, self.hidden_units
+        value = _check.array("w32", w32, shape, self._kind, copy=copy)
+        return value[self.rows] if whole else value
+
+    def _begin(self, w32: NDArray[Any], lower: NDArray[Any] | None = None) -> None:
+        """Make the core's network, with these rows of W32, for the data and the W21 of now."""
+        data, rows = self._data, self.rows
+        self.route = best_route(self._asked_route, data, self.update, data.n_features)
+        sizes = rows.stop - rows.start, data.n_items, data.n_items if data.orthogonal else data.n_inputs
+        networks = _engine.network_bytes(sizes, self.route, self.update, self.hidden_units, self.dtype, self.threads)
+        _memory.require("this network", networks + _engine.training_set_bytes(*sizes[:2], self.dtype))
+        self._ranks.check_same(self._told(data))
+        self._inputs = input_side(data, reduce=False)
+        problem = Problem(self._inputs, data.outputs[rows], data.modes.u[rows])
+        self._network = _engine.TrainingSet(problem, self.dtype, data.n_features).network(
+            Layers(self._inputs.lower(self._start) if lower is None else lower, w32),
             route=self.route,
             update=self.update,
-            rate=self.rate,
-            order=self.order,
-            key=philox_key(self.rng, Use.ORDER),
+            rate=self._rate,
+            order=self._order,
+            position=self._presentations,
+            **self._ranks.arguments,
         )
+        self._changed()
+
+    def _told(self, data: Dataset) -> dict[str, Any]:
+        """Return what all processes of a group must have been told alike."""
+        everything = {"w21": self._start, "order": self._order.order, "outputs": data.outputs, "inputs": data.inputs}
+        settings = {name: getattr(self, name) for name in ("rate", "rng", "dtype", "update", "route", "hidden_units")}
+        return {**everything, **settings, "instruction_set": _engine.core().instruction_set()}
+
+    def _changed(self) -> None:
+        """Forget what was so before a change."""
+        self.status = "ok"
+        self._seen: tuple[Floats, float] | None = None
 
     def __repr__(self) -> str:
         shape = f"{self.data.n_inputs}-{self.hidden_units}-{self.data.n_features}"
         return f"Simulation({shape} network after {self.presentations} presentations, {self.status})"
 
-    def advance(self, *, epochs: float | None = None, presentations: int | None = None) -> None:
-        """Train for `epochs` or for `presentations`.
+    def advance(
+        self,
+        *,
+        epochs: float | None = None,
+        presentations: int | None = None,
+        until: Callable[[Simulation], object] | None = None,
+        every: float | None = None,
+        hook: Callable[[Simulation], object] | None = None,
+    ) -> None:
+        """Train for `epochs` or for `presentations`, or until something holds.
 
         How a training is cut into calls makes no difference to its result. It may to its cost: on the blocked route a
         call that ends inside a block of up to 128 presentations copies the weights, and the next call computes the
@@ -205,27 +218,79 @@ class Simulation:
         epochs : float, optional
             Epochs of P presentations, rounded to whole presentations.
         presentations : int, optional
-            Presentations. Give one of the two.
+            Presentations. Give one of the two, or `until` without them.
+        until : callable, optional
+            Called with the simulation before the first presentation and whenever `hook` is; what it returns, if true,
+            ends the call.
+        every : float, optional
+            Epochs between two calls of `hook` and `until`, 1 by default. They are counted from the simulation's first
+            presentation, so that it makes no difference where earlier calls ended.
+        hook : callable, optional
+            Called with the simulation after every so many epochs, and at the end. An exception that it raises ends
+            the call where it is.
 
         Raises
         ------
         TypeError, ValueError
-            If not exactly one is given, or it is negative or not a number; nothing has been trained then.
+            If the length is not given exactly once, or is negative or not a number; nothing has been trained then.
         RuntimeError
-            If called from a signal handler in the middle of a call on the same object.
+            If called from a signal handler in the middle of a call on the same object, or while its weights are open.
+
+        Examples
+        --------
+        >>> import numpy as np, pylinear as pl
+        >>> data = pl.toy()
+        >>> w21, w32 = pl.Gaussian(0.01).draw(data, hidden=8, rng=np.random.default_rng(0))
+        >>> sim = pl.Simulation(data, w21, w32, rate=0.05, rng=0)
+        >>> losses = []
+        >>> sim.advance(until=lambda sim: sim.loss < 0.01, every=10, hook=lambda sim: losses.append(sim.loss))
+        >>> sim.epochs, len(losses), losses[-1] < 0.01
+        (110.0, 11, True)
         """
-        if (epochs is None) == (presentations is None):
+        count = self._length(epochs, presentations, until)
+        if until is None and hook is None:
+            if every is not None:
+                raise TypeError("advance needs every only with until or hook")
+            self._record(count if self.status == "ok" else 0)
+            return
+        step = self._step(1.0 if every is None else every)
+        if until is not None and until(self):
+            return
+        end = self.presentations + count
+        while self.status == "ok" and (at := self.presentations) < end:
+            self._record(min(step - at % step, end - at))
+            if hook is not None:
+                hook(self)
+            if until is not None and until(self):
+                return
+
+    def _length(self, epochs: float | None, presentations: int | None, until: object) -> int:
+        """Return the presentations that a call asks for."""
+        if (epochs is None) == (presentations is None) and (until is None or epochs is not None):
             raise TypeError("advance needs either epochs or presentations")
-        if presentations is not None:
+        if epochs is not None:
+            count = check_epochs("epochs", epochs, self.data.n_items)
+        elif presentations is not None:
             count = _check.integer("presentations", presentations, 0, MOST_PRESENTATIONS)
         else:
-            count = check_epochs("epochs", epochs, self.data.n_items)
+            return MOST_PRESENTATIONS
+        return self._whole("advance", count)
+
+    def _step(self, every: float) -> int:
+        step = self._whole("every", check_epochs("every", every, self.data.n_items))
+        if step == 0:
+            one = f"{1 / self.data.n_items:g} epochs"
+            raise ValueError(f"every must be at least one presentation, {one}; got {every:g}")
+        return step
+
+    def _whole(self, name: str, count: int) -> int:
         if self.update == "batch" and count % self.data.n_items:
-            raise ValueError(f"advance must be by whole epochs for update='batch'; got {count / self.data.n_items:g}")
-        self._record(count if self.status == "ok" else 0)
+            epochs = count / self.data.n_items
+            raise ValueError(f"{name} must be by whole epochs for update='batch'; got {epochs:g}")
+        return count
 
     def __reduce_ex__(self, _: Any) -> Any:
-        raise TypeError("a Simulation cannot be pickled or copied: make another from its w21 and w32")
+        raise TypeError("a Simulation cannot be pickled or copied: save it to a file, and load that")
 
     @contextmanager
     def _at_rest(self) -> Iterator[Any]:
@@ -244,10 +309,13 @@ class Simulation:
         """Train for `count` presentations, then record into the arrays given."""
         with self._at_rest() as network:
             until = np.array([network.position + count])
+            self._seen = None if count else self._seen
             _, status = network.record(until, threads=self.threads, stop=_engine.core().StopFlag(), **into)
             self._presentations = int(network.position)
         if status == "diverged":
             self.status = "diverged"
+        if status == "interrupted":
+            raise KeyboardInterrupt("another process of the group was interrupted")
 
     @property
     def presentations(self) -> int:
@@ -266,17 +334,146 @@ class Simulation:
         return self.presentations / self.data.n_items
 
     @property
-    def w21(self) -> NDArray[Any]:
-        """Input-to-hidden weights, (N2, N1), a copy."""
+    def rate(self) -> float:
+        """Learning rate. Another one holds from the next presentation on."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        checked = check_rate(rate, self.dtype)
+        # The same again must not cut a block in two.
+        if checked != self._rate:
+            with self._at_rest() as network:
+                network.set_rate(checked)
+                self._rate = checked
+                self._changed()
+
+    @property
+    def order(self) -> str | NDArray[np.int64]:
+        """Order of presentation. Another one begins with the next presentation: items given, with the first of them."""
+        return self._order.order
+
+    @order.setter
+    def order(self, order: Order) -> None:
+        checked = check_order(order, self.data.n_items, self.update)
+        if np.array_equal(checked, self._order.order):
+            return
         with self._at_rest() as network:
-            lower = network.lower()
-        return self._inputs.w21(lower, self._start)
+            period = self.data.n_items if isinstance(checked, str) else len(checked)
+            shift = self._order.shift
+            # Never less than before: an epoch's permutation is drawn by its number, and none may come twice.
+            shift += -(int(network.position) + shift) % period
+            asked = _engine.Order(checked, self._order.key, shift)
+            network.set_order(**asked.arguments)
+            self._order = asked
+
+    @property
+    def data(self) -> Dataset:
+        """What is learned. Other data of the same sizes are learned from the next presentation on."""
+        return self._data
+
+    @data.setter
+    def data(self, data: Dataset) -> None:
+        old, new = self._data, with_outputs(data)
+        sizes = new.n_items, new.n_inputs, new.n_features
+        if sizes != (old.n_items, old.n_inputs, old.n_features):
+            raise ValueError(
+                f"data must have {old.n_items} items, {old.n_inputs} inputs and {old.n_features} features; got {sizes}"
+            )
+        check_route(self._asked_route, new, self.update)
+        new.modes  # noqa: B018 (which may fail)
+        same_inputs = (old.one_hot and new.one_hot) or np.array_equal(old.inputs, new.inputs)
+        w21 = self.w21
+        with self._at_rest() as network:
+            lower, w32 = network.views()
+            self._presentations = int(network.position)
+            self._data, start = new, self._start
+            try:
+                self._start = start if same_inputs else w21
+                self._begin(w32, np.array(lower) if same_inputs else None)
+            except BaseException:
+                self._data, self._start = old, start
+                raise
+
+    @property
+    def w21(self) -> NDArray[Any]:
+        """Input-to-hidden weights, (N2, N1), a copy. Others can be set: they are copied."""
+        with self._at_rest() as network:
+            return self._inputs.w21(network.lower(), self._start)
+
+    @w21.setter
+    def w21(self, w21: ArrayLike) -> None:
+        value = _check.array("w21", w21, self._start.shape, self._kind)
+        with self.weights(writable=True) as weights:
+            weights.w21[:] = value
 
     @property
     def w32(self) -> NDArray[Any]:
-        """Hidden-to-output weights, (N3, N2), a copy."""
+        """Hidden-to-output weights, (N3, N2), a copy. Others can be set: they are copied."""
         with self._at_rest() as network:
             return np.asarray(network.w32())
+
+    @w32.setter
+    def w32(self, w32: ArrayLike) -> None:
+        value = self._own_rows(w32, copy=False)
+        with self.weights(writable=True) as weights:
+            weights.w32[:] = value
+
+    @contextmanager
+    def weights(self, *, writable: bool = False) -> Iterator[Weights]:
+        """Open the weights where they are: ``with sim.weights() as (w21, w32)``.
+
+        W32 is not copied, nor is W21 where the inputs are one-hot or not orthogonal. Until the block ends, other
+        threads that use the simulation wait. Afterwards the arrays show what the weights have become since, or were
+        last; to keep values, copy them.
+
+        Parameters
+        ----------
+        writable : bool
+            Whether the weights may be changed. Training goes on from what they are when the block ends.
+
+        Yields
+        ------
+        Weights
+            w21 (N2, N1) and w32 (N3, N2), not contiguous.
+
+        Raises
+        ------
+        ValueError
+            At the end of the block, if a weight is not finite then. The simulation stands as "diverged" until
+            others are set.
+
+        Examples
+        --------
+        >>> import numpy as np, pylinear as pl
+        >>> data = pl.toy()
+        >>> sim = pl.Simulation(data, np.ones((3, 4)), np.ones((5, 3)), rate=0.01)
+        >>> with sim.weights(writable=True) as (w21, w32):
+        ...     w32[:, 1] = 0  # a lesion
+        >>> sim.w32[0].tolist()
+        [1.0, 0.0, 1.0]
+        """
+        with self._at_rest() as network:
+            lower, w32 = network.views()
+            in_place = self._inputs.span is None
+            w21 = lower.T if in_place else self._inputs.w21(np.array(lower), self._start)
+            if not writable:
+                w21.flags.writeable = w32.flags.writeable = False
+            try:
+                yield Weights(w21, w32)
+            finally:
+                if writable:
+                    if not in_place:
+                        lower[:], self._start = self._inputs.lower(w21), w21.copy()
+                    network.weights_changed()
+                    self._changed()
+                    self._check_finite(w21, w32)
+
+    def _check_finite(self, w21: NDArray[Any], w32: NDArray[Any]) -> None:
+        for name, array in (("w21", w21), ("w32", w32)):
+            if not np.isfinite(array).all():
+                self.status = "diverged"
+                raise ValueError(f"{name} must be finite when the block ends; set it anew before training goes on")
 
     @property
     def hidden(self) -> NDArray[Any]:
@@ -288,14 +485,113 @@ class Simulation:
     @property
     def mode_strengths(self) -> Floats:
         """Strength of each mode, (K,): u_alpha^T W32 W21 v_alpha."""
-        return self._observe()[0]
+        return self._observe()[0].copy()
 
     @property
     def loss(self) -> float:
         """Half the squared error, summed over items and features."""
-        return float(self._observe()[1])
+        return self._observe()[1]
 
-    def _observe(self) -> tuple[Floats, np.float64]:
-        strengths, loss = np.empty((1, self.data.modes.s.size)), np.empty(1)
-        self._record(mode_strengths=strengths, loss=loss)
-        return strengths[0], loss[0]
+    def _observe(self) -> tuple[Floats, float]:
+        seen = self._seen
+        if seen is None:
+            strengths, loss = np.empty((1, self.data.modes.s.size)), np.empty(1)
+            self._record(mode_strengths=strengths, loss=loss)
+            self._seen = seen = strengths[0], float(loss[0])
+        return seen
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all that training goes on from to a file.
+
+        The file stands there complete or not at all: if anything fails, and if the process is killed, what was at
+        `path` before is still there. It is an npz archive without pickled objects.
+
+        Parameters
+        ----------
+        path : str or path
+            Where to; a file that is there is replaced.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+
+        Notes
+        -----
+        With `comm`, the first process gathers W32 and writes it, and the file is that of one process: it can be loaded
+        in any number of them.
+        """
+        with self._at_rest() as network:
+            position, until, *norms, lower, w32 = network.state()
+            arguments = {"rate": self._rate, "order": self.order, "rng": self.rng, "update": self.update}
+            whole = self._ranks.all_rows(w32)
+            if whole is not None:
+                checkpoint = Checkpoint(
+                    data=self._data,
+                    arguments={**arguments, "dtype": self.dtype, "route": self.route},
+                    start=self._start,
+                    lower=lower,
+                    w32=whole,
+                    shift=self._order.shift,
+                    position=position,
+                    until=until,
+                    norms=(norms[0], norms[1]),
+                    status=self.status,
+                    asked_route=self._asked_route,
+                )
+            self._ranks.first_alone(lambda: checkpoint.write(path))
+
+    @classmethod
+    def load(cls, path: str | PathLike[str], *, threads: int | None = None, comm: Any = None) -> Simulation:
+        """Return the simulation that `save` has written: what it does from here on is what the saved one would do.
+
+        Parameters
+        ----------
+        path : str or path
+            A file.
+        threads, comm
+            As for a new simulation; any will do.
+
+        Raises
+        ------
+        FileError
+            If it is no such file, of another format version, or damaged: all of it is checked before it is believed.
+        OSError
+            If it cannot be read.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> import numpy as np, pylinear as pl
+        >>> sim = pl.Simulation(pl.toy(), np.ones((3, 4)), np.ones((5, 3)), rate=0.01)
+        >>> sim.advance(presentations=50)
+        >>> path = Path(tempfile.mkdtemp()) / "run.npz"
+        >>> sim.save(path)
+        >>> again = pl.Simulation.load(path)
+        >>> for one in (sim, again):
+        ...     one.advance(epochs=30)
+        >>> bool((sim.w32 == again.w32).all())
+        True
+        """
+        try:
+            saved = read(path)
+            sim = cls(saved.data, saved.start, saved.w32, **saved.arguments, threads=threads, comm=comm)
+            sim._resume(saved)
+        except FileError:
+            raise
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise FileError(f"{fspath(path)} is damaged: {error}") from error
+        return sim
+
+    def _resume(self, saved: Checkpoint) -> None:
+        """Go on from a checkpoint, with whose data and weights this was made."""
+        self._asked_route = saved.asked_route
+        self._order = replace(self._order, shift=saved.shift)
+        with self._at_rest() as network:
+            network.set_order(**self._order.arguments)
+            lower, _ = network.views()
+            lower[:] = _check.array("lower", saved.lower, lower.shape, self._kind, copy=False)
+            network.set_state(position=saved.position, w32_norm=saved.norms[0], lower_norm=saved.norms[1])
+        self._record(saved.until - saved.position)
+        self.status = saved.status

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from pylinear import _blas, _check, _configuration, _files
 from pylinear._dataset import Dataset, distinct
 from pylinear._labelled import recorded
+from pylinear._plan import planned
+from pylinear._rule import check_data
 from pylinear._run import TrainingInterrupted
-from pylinear._simulation import check_data
-from pylinear._train import planned, train
+from pylinear._train import train
 from pylinear._tree import Tree
 
 KIND = "task of a sweep"

@@ -5,31 +5,27 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from threading import Event
-from typing import Any, Literal
+from os import PathLike
+from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pylinear import _blas, _check, _engine, _memory
+from pylinear import _blas, _engine
 from pylinear._dataset import Dataset
-from pylinear._initial import Decoupled, Gaussian, Given, Initial, Start
+from pylinear._initial import Decoupled, Gaussian, Start
+from pylinear._plan import Plan, planned
+from pylinear._problem import Layers, Problem
+from pylinear._progress import Progress, Report, reporter
 from pylinear._random import RNG, Use, philox_key, seed_of
-from pylinear._record import Core, Flow, Grid, Interrupted, Settled, Task
-from pylinear._reduction import Reduce, Reducer, Work, check_projection, check_reduce, choose
+from pylinear._record import Core, Flow, Record, Settled, Task
+from pylinear._reduction import Reduce, Reducer, choose
+from pylinear._rule import Order, Route, best_route
 from pylinear._run import Networks, Run, TrainingInterrupted
-from pylinear._simulation import (
-    Order,
-    Route,
-    best_route,
-    check_data,
-    check_epochs,
-    check_order,
-    check_rate,
-    check_route,
-)
+from pylinear._stop import Interrupted, Stop
+from pylinear._training_file import TrainingFile
 
 
 def train(
@@ -50,6 +46,8 @@ def train(
     dtype: Literal["float64", "float32"] = "float64",
     threads: int | None = None,
     route: Route = "auto",
+    checkpoint: str | PathLike[str] | None = None,
+    progress: Progress = None,
 ) -> Run:
     """Return a record of networks learning `data` by backpropagation, online or averaged.
 
@@ -98,6 +96,14 @@ def train(
         At most so many threads, over runs and inside them; all processors by default. No result depends on it.
     route : {"auto", "blocked", "fused"}
         As in `Simulation`, for the network that is trained.
+    checkpoint : str or path, optional
+        A file for what has been done so far: written every minute or so, upon Ctrl-C, and at the end. The same call
+        with the same file goes on from there, to the last bit, also after the process was killed; with more ``runs`` it
+        trains those that are missing. ``rng=None`` stands for the seed in the file, if there is one. The flow, and what
+        is computed before a reduced network can be trained, begin again.
+    progress : bool or callable, optional
+        True: how far the training is, on stderr. A callable is given the part that is done, from 0 to 1, some times a
+        second; an exception that it raises ends the training, as Ctrl-C does.
 
     Returns
     -------
@@ -106,11 +112,16 @@ def train(
     Raises
     ------
     TypeError, ValueError
-        For an argument outside what is allowed, or a reduction that does not hold for these data and weights.
+        For an argument outside what is allowed, or a reduction that does not hold for these data and weights, or a
+        ``checkpoint`` of another training.
     MemoryError
         If the results would not fit the memory; nothing has been allocated.
     EngineMissingError
         If pylinear was installed without its compiled core.
+    FileError
+        If ``checkpoint`` is damaged or no file of a training.
+    OSError
+        If ``checkpoint`` cannot be written.
     TrainingInterrupted
         Upon Ctrl-C.
 
@@ -147,112 +158,21 @@ def train(
         threads=threads,
         route=route,
     )
-    reducer = choose(reduce, Start(first, plan.data, plan.hidden, seed_of(rng)), plan.tol, plan.work)
+    known = None if checkpoint is None else TrainingFile(checkpoint)
+    seed = known.seed if rng is None and known is not None and known.seed is not None else seed_of(rng)
+    reducer = choose(reduce, Start(first, plan.data, plan.hidden, seed), plan.tol, plan.work)
     plan = replace(plan, route=best_route(plan.route, plan.data, plan.update, reducer.largest[0]))
     plan.check_memory(reducer)
-    return _execute(plan, reducer)
-
-
-@dataclass(frozen=True, eq=False)
-class _Plan:
-    """The checked arguments of one call."""
-
-    data: Dataset
-    hidden: int
-    dtype: str
-    update: str
-    order: str | NDArray[np.int64]
-    route: str
-    runs: int
-    rate: float
-    tol: float
-    grid: Grid
-    threads: int
-
-    @property
-    def workers(self) -> int:
-        return min(self.threads, self.runs)
-
-    @property
-    def threads_inside(self) -> int:
-        return max(1, self.threads // self.workers)
-
-    @property
-    def work(self) -> Work:
-        # The flow takes some thousands of evaluations, each about as much as an epoch.
-        presentations = 5_000 * self.data.n_items if self.update == "flow" else self.grid.total
-        return Work(presentations, self.grid.presentations.size, 1e-5 if self.dtype == "float32" else 0.0)
-
-    def check_memory(self, reducer: Reducer) -> None:
-        """Raise MemoryError unless there is room for the networks, and for all that is kept of them."""
-        data, times = self.data, self.grid.presentations.size
-        item = np.dtype(self.dtype).itemsize
-        (rows, hidden, lower), begin = reducer.largest, reducer.bytes_to_begin
-        weights = (lower + rows) * hidden * item
-        record = 8 * times * (min(data.n_features, data.n_items) + 1)
-        full_size = self.hidden * (data.n_inputs + data.n_features) if reducer.kind != "law" else weights
-        record += times * (weights + full_size * item) if "weights" in self.grid.keep else 0
-        record += times * (hidden + self.hidden) * data.n_items * item if "hidden" in self.grid.keep else 0
-        record += 2 * times * 8 * min(data.n_features, data.n_items) ** 2 if "maps" in self.grid.keep else 0
-        sizes = rows, data.n_items, lower
-        network = _engine.network_bytes(
-            sizes, self.route, "batch" if self.update == "batch" else "online", hidden, self.dtype, self.threads_inside
-        )
-        if self.update == "flow":
-            network += 24.0 * times * (rows * (hidden + data.n_items) + lower * hidden)
-        shared = self.workers * (network + begin) + _engine.training_set_bytes(rows, data.n_items, self.dtype)
-        _memory.require(f"{self.runs} runs with {self.hidden} hidden units", self.runs * (weights + record) + shared)
-
-
-def planned(
-    data: object,
-    *,
-    hidden: object,
-    rate: object,
-    epochs: object,
-    init: object,
-    order: object,
-    update: object,
-    reduce: object,
-    tol: object,
-    runs: object,
-    record: object,
-    keep: object,
-    dtype: object,
-    threads: object,
-    route: object,
-) -> tuple[_Plan, Initial, Reduce]:
-    """Return the arguments of `train`, once it is known that they are allowed, before anything is computed from them.
-
-    Of features that diffuse down a tree only their number counts.
-    """
-    data = check_data(data)
-    total = check_epochs("epochs", epochs, data.n_items)
-    plan = _Plan(
-        data=data,
-        hidden=_check.integer("hidden", hidden),
-        dtype=_check.dtype_name(dtype),
-        update=_check.choice("update", update, ("online", "batch", "flow")),
-        order=check_order(order, data.n_items, str(update)),
-        route=check_route(route, data, str(update)),
-        runs=_check.integer("runs", runs),
-        rate=check_rate(rate, str(dtype)),
-        tol=_check.real("tol", tol, 0.0, 1.0, above=True),
-        grid=Grid(_times(record, total, data.n_items, whole_epochs=update == "batch"), total, _keep(keep)),
-        threads=_check.threads(threads),
-    )
-    _check_update(plan)
-    first = _initial(init, plan)
-    chosen = check_reduce(reduce, data, first)
-    if chosen == "krylov":
-        check_projection(plan.tol, plan.work)
-    return plan, first, chosen
+    if known is not None:
+        known.belongs_to(plan.told(first, reduce, seed))
+    with reporter(progress) as report:
+        return _execute(plan, reducer, known, report)
 
 
 class _Results:
     """The runs, each in its own place."""
 
-    def __init__(self, plan: _Plan, modes: int) -> None:
+    def __init__(self, plan: Plan, modes: int) -> None:
         times = plan.grid.presentations.size
         self.mode_strengths = np.full((plan.runs, times, modes), np.nan)
         self.loss = np.full((plan.runs, times), np.nan)
@@ -270,7 +190,12 @@ class _Results:
             self.maps[k] = settled.record.maps
         self.settled[k] = settled
 
-    def as_run(self, plan: _Plan, reducer: Reducer) -> Run:
+    @property
+    def done(self) -> int:
+        """How many runs have come to their end."""
+        return sum(x is not None for x in self.settled)
+
+    def as_run(self, plan: Plan, reducer: Reducer) -> Run:
         again = partial(_with_weights, plan, reducer)
         networks = Networks(reducer, plan.dtype, plan.grid.presentations.size, self.settled, again)
         records = [None if x is None else x.record for x in self.settled]
@@ -296,75 +221,100 @@ class _Results:
         )
 
 
-class _Stop:
-    """Told to stop, both kinds of training do."""
+class _Training:
+    """One call under way."""
 
-    def __init__(self) -> None:
-        self.core = _engine.core().StopFlag()
-        self._event = Event()
+    def __init__(self, plan: Plan, reducer: Reducer, known: TrainingFile | None, report: Report) -> None:
+        self._plan, self._reducer, self._known, self._report = plan, reducer, known, report
+        self._stop = Stop()
+        self._trainer = _trainer(plan, plan.threads_inside, self._stop)
+        self._results = _Results(plan, plan.data.modes.s.size)
+        self._shown = 0.0
 
-    def set(self) -> None:
-        self.core.set()
-        self._event.set()
+    def run(self) -> Run:
+        """Train all networks."""
+        pool = ThreadPoolExecutor(self._plan.workers)
+        tasks: list[Future[None]] = []
+        interrupted = False
+        try:
+            for k in range(self._plan.runs):
+                tasks.append(pool.submit(self._one_run, k))  # noqa: PERF401
+            self._wait(tasks)
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            self._stop.set()
+            _shut_down(pool)
+            written = self._known is not None and self._known.try_to_write()
+        for task in tasks:
+            if not task.cancelled():
+                task.result()
+        run = self._results.as_run(self._plan, self._reducer)
+        if interrupted:
+            raise TrainingInterrupted(run, self._known.path if self._known is not None and written else None)
+        self._report(1.0)
+        return run
 
-    def poll(self) -> None:
-        """Raise Interrupted once told to stop."""
-        if self._event.is_set():
-            raise Interrupted
+    def _wait(self, tasks: list[Future[None]]) -> None:
+        """Return when all tasks have ended or one has failed."""
+        while True:
+            # In slices: an interrupt that comes from another thread does not wake a waiting one.
+            done, unfinished = wait(tasks, timeout=0.05, return_when=FIRST_EXCEPTION)
+            if not unfinished or any(task.exception() for task in done):
+                return
+            # What is left of a level may be less than was left of the one before.
+            now = (self._results.done + sum(self._stop.under_way()) / 2) / self._plan.runs
+            self._shown = max(self._shown, min(now, 1.0))
+            self._report(self._shown)
+            if self._known is not None and self._known.due:
+                self._stop.pause(most=1.0)
+                self._known.try_to_write()
+
+    def _one_run(self, k: int) -> None:
+        """Train network k and put it in its place."""
+        with contextlib.suppress(Interrupted):
+            self._results.take(k, _settle(self._trainer, self._reducer, self._stop, k, self._known))
 
 
-def _trainer(plan: _Plan, threads: int, stop: _Stop) -> Core | Flow:
+def _trainer(plan: Plan, threads: int, stop: Stop) -> Core | Flow:
     if plan.update == "flow":
         # Ten times finer, so that two levels differ by what tells them apart and not by the integrator's steps.
         return Flow(plan.grid, plan.rate, plan.tol / 10, stop.poll)
-    rule = {"route": plan.route, "update": plan.update, "rate": plan.rate, "order": plan.order}
-    return Core(plan.grid, plan.dtype, rule, threads, stop.core)
+    rule = {"route": plan.route, "update": plan.update, "rate": plan.rate}
+    return Core(plan.grid, plan.dtype, rule, plan.order, threads, stop)
 
 
-def _settle(trainer: Core | Flow, reducer: Reducer, stop: _Stop, k: int, *, weights: bool = False) -> Settled:
+def _settle(
+    trainer: Core | Flow,
+    reducer: Reducer,
+    stop: Stop,
+    k: int,
+    known: TrainingFile | None = None,
+    *,
+    weights: bool = False,
+) -> Settled:
     """Train network k."""
     key = philox_key(reducer.start.seed, Use.ORDER, k)
+
+    def train(problem: Problem, layers: Layers) -> Record:
+        return trainer.train(problem, layers, key) if known is None else known.train(trainer, problem, layers, key, k)
+
     # In the caller's own thread, Ctrl-C ends what that thread does and nothing beside it.
     parallel = trainer.threads > 1 and not weights
-    return reducer.settle(k, Task(partial(trainer.train, key=key), stop.poll, parallel), weights=weights)
+    return reducer.settle(k, Task(train, stop.poll, parallel), weights=weights)
 
 
-def _with_weights(plan: _Plan, reducer: Reducer, k: int) -> Settled:
+def _with_weights(plan: Plan, reducer: Reducer, k: int) -> Settled:
     """Train network k once more, at a level that its weights ask for."""
-    stop = _Stop()
+    stop = Stop()
     return _settle(_trainer(plan, plan.threads, stop), reducer, stop, k, weights=True)
 
 
-def _execute(plan: _Plan, reducer: Reducer) -> Run:
+def _execute(plan: Plan, reducer: Reducer, known: TrainingFile | None, report: Report) -> Run:
     if reducer.kind == "none" and plan.update != "flow":  # no linear algebra but the core's own
-        return _train_all(plan, reducer)
+        return _Training(plan, reducer, known, report).run()
     with _blas.one_thread():
-        return _train_all(plan, reducer)
-
-
-def _train_all(plan: _Plan, reducer: Reducer) -> Run:
-    results = _Results(plan, plan.data.modes.s.size)
-    stop = _Stop()
-    trainer = _trainer(plan, plan.threads_inside, stop)
-    interrupted = False
-    pool = ThreadPoolExecutor(plan.workers)
-    tasks: list[Future[None]] = []
-    try:
-        for k in range(plan.runs):
-            tasks.append(pool.submit(_one_run, trainer, reducer, stop, k, results))  # noqa: PERF401
-        _wait(tasks)
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        stop.set()
-        _shut_down(pool)
-    for task in tasks:
-        if not task.cancelled():
-            task.result()
-    run = results.as_run(plan, reducer)
-    if interrupted:
-        raise TrainingInterrupted(run)
-    return run
+        return _Training(plan, reducer, known, report).run()
 
 
 def _shut_down(pool: ThreadPoolExecutor) -> None:
@@ -375,95 +325,3 @@ def _shut_down(pool: ThreadPoolExecutor) -> None:
         except KeyboardInterrupt:
             # They are ending already; a second Ctrl-C must not lose what they have done.
             continue
-
-
-def _wait(tasks: list[Future[None]]) -> None:
-    """Return when all tasks have ended or one has failed."""
-    while True:
-        # In slices: an interrupt that comes from another thread does not wake a waiting one.
-        done, unfinished = wait(tasks, timeout=0.05, return_when=FIRST_EXCEPTION)
-        if not unfinished or any(task.exception() for task in done):
-            return
-
-
-def _one_run(trainer: Core | Flow, reducer: Reducer, stop: _Stop, k: int, results: _Results) -> None:
-    """Train network k and put it in its place."""
-    with contextlib.suppress(Interrupted):
-        results.take(k, _settle(trainer, reducer, stop, k))
-
-
-def _check_update(plan: _Plan) -> None:
-    """Raise if the update knows nothing of what is asked for."""
-    n_items, grid = plan.data.n_items, plan.grid
-    if plan.update == "batch":
-        for name, times in (("epochs", np.array([grid.total])), ("record", grid.presentations)):
-            between = times[times % n_items != 0]
-            if between.size:
-                raise ValueError(f"{name} must be whole epochs for update='batch'; got {between[0] / n_items:g}")
-    if plan.update != "flow":
-        return
-    if plan.dtype != "float64":
-        raise ValueError("dtype must be 'float64' for update='flow'")
-    if not 1e-12 <= plan.tol <= 1e-2:
-        raise ValueError(f"tol must be between 1e-12 and 0.01 for update='flow'; got {plan.tol:g}")
-
-
-def _initial(init: object, plan: _Plan) -> Initial:
-    """Return the argument `init` as something that knows the weights of every run."""
-    if isinstance(init, Gaussian | Decoupled):
-        # A wrong number of strengths is found now, not in a thread.
-        if isinstance(init, Decoupled):
-            data = plan.data
-            init.strengths(min(data.n_features, data.n_items) if data.one_hot else data.modes.s.size)
-        return init
-    if not isinstance(init, tuple | list) or len(init) != 2:
-        raise TypeError(f"init must be a Gaussian, Decoupled, Balanced or (w21, w32); got {_check.show(init)}")
-    per_run = (plan.runs,) if _check.rank(init[0]) == 3 else ()
-    w21 = _check.array("w21", init[0], (*per_run, plan.hidden, plan.data.n_inputs))
-    return Given(w21, _check.array("w32", init[1], (*per_run, plan.data.n_features, plan.hidden)))
-
-
-def _keep(keep: object) -> frozenset[str]:
-    if isinstance(keep, str) or not isinstance(keep, Collection):
-        raise TypeError(f"keep must be a collection of 'hidden', 'weights' and 'maps'; got {_check.show(keep)}")
-    return frozenset(_check.choice("keep", x, ("hidden", "weights", "maps")) for x in keep)
-
-
-def _times(record: Any, total: int, n_items: int, *, whole_epochs: bool) -> NDArray[np.int64]:
-    """Return the presentations to record at; with `whole_epochs`, no others."""
-    if _check.rank(record) == 0:
-        count = _check.integer("record", record, 1, 2**31)
-        count = min(count, total + 1)
-        if count == 1:
-            return np.array([total])
-        _memory.require(f"a record of {count} times", 32 * count)
-        epochs, rest = divmod(total, n_items)
-        if rest and epochs and count > 2:  # as for the whole epochs, and at the end
-            return np.append(_evenly(epochs, n_items, count - 1, whole_epochs=False), total)
-        if rest or not epochs:
-            return _spread(total, count)
-        return _evenly(epochs, n_items, count, whole_epochs=whole_epochs)
-    epochs_asked = _check.array("record", record, (None,))
-    points = np.round(epochs_asked * n_items)
-    if points[0] < 0 or points[-1] > total or np.any(np.diff(points) < 0):
-        got = f"{points[0] / n_items:g} to {points[-1] / n_items:g}"
-        raise ValueError(f"record must be epochs from 0 to {total / n_items:g} that do not decrease; got {got}")
-    return np.unique(points.astype(np.int64))
-
-
-def _evenly(epochs: int, n_items: int, count: int, *, whole_epochs: bool) -> NDArray[np.int64]:
-    """Return at most `count` presentations in so many epochs: the ends of epochs, or equally many in each."""
-    if whole_epochs or epochs >= count - 1:
-        return _spread(epochs, min(count, epochs + 1)) * n_items
-    each = min((count - 1) // epochs, n_items)
-    i = np.arange(epochs * each + 1, dtype=np.int64)
-    return np.asarray(i // each * n_items + i % each * n_items // each)
-
-
-def _spread(last: int, count: int) -> NDArray[np.int64]:
-    """Return `count` whole numbers, evenly spaced from 0 to `last`."""
-    # In whole numbers, since floating point would miss presentations above 2^53, and in two steps, since the product of
-    # a presentation and an index may exceed 2^63.
-    i = np.arange(count, dtype=np.int64)
-    whole, part = divmod(last, count - 1)
-    return np.asarray(whole * i + part * i // (count - 1))

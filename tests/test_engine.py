@@ -99,6 +99,7 @@ def test_the_core_refuses_shapes_that_disagree():
         "input_squares": np.ones(2),
         "synthesizers": np.ones((3, 1)),
         "coefficients": np.ones((2, 1)),
+        "n_features": 3,
     }
     core.TrainingSet64(**ok)
     for name, wrong in (("input_squares", np.ones(3)), ("synthesizers", np.ones((2, 1))), ("inputs", np.ones((3, 3)))):

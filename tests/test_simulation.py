@@ -129,7 +129,7 @@ def test_looking_at_the_position_disturbs_nothing():
 
 @pytest.mark.parametrize("take", [copy.copy, copy.deepcopy, pickle.dumps])
 def test_a_simulation_is_not_copied_unawares(data, weights, take):
-    with pytest.raises(TypeError, match="cannot be pickled or copied: make another from its w21 and w32"):
+    with pytest.raises(TypeError, match="cannot be pickled or copied: save it to a file"):
         take(pl.Simulation(data, *weights, rate=1e-4))
 
 

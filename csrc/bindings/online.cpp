@@ -3,6 +3,7 @@
 #include <array>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "bindings/arrays.hpp"
 #include "bindings/bindings.hpp"
@@ -32,13 +33,13 @@ std::shared_ptr<const TrainingSet<T>> make_training_set(const ArrayArg<T>& outpu
                                                         const std::optional<ArrayArg<T>>& inputs,
                                                         const ArrayArg<double>& input_squares,
                                                         const ArrayArg<T>& synthesizers,
-                                                        const ArrayArg<double>& coefficients) {
+                                                        const ArrayArg<double>& coefficients, Index n_features) {
   if (outputs.ndim() != 2 || synthesizers.ndim() != 2) throw std::invalid_argument("outputs and synthesizers: 2-D");
-  const Index n_features = outputs.shape(0), n_items = outputs.shape(1), n_modes = synthesizers.shape(1);
+  const Index rows = outputs.shape(0), n_items = outputs.shape(1), n_modes = synthesizers.shape(1);
   const Index n_inputs = inputs && inputs->ndim() == 2 ? inputs->shape(1) : n_items;
   if (inputs) require_shape(*inputs, {n_items, n_inputs}, "inputs");
   require_shape(input_squares, {n_items}, "input_squares");
-  require_shape(synthesizers, {n_features, n_modes}, "synthesizers");
+  require_shape(synthesizers, {rows, n_modes}, "synthesizers");
   require_shape(coefficients, {n_items, n_modes}, "coefficients");
   // The network may be the last to let go of the arrays, on any thread.
   auto kept = std::shared_ptr<std::array<py::object, 5>>(
@@ -51,6 +52,40 @@ std::shared_ptr<const TrainingSet<T>> make_training_set(const ArrayArg<T>& outpu
   return std::make_shared<const TrainingSet<T>>(
       TrainingSet<T>{n_items, n_inputs, n_features, n_modes, outputs.data(), inputs ? inputs->data() : nullptr,
                      input_squares.data(), synthesizers.data(), coefficients.data(), std::move(kept)});
+}
+
+template <class T>
+Index n_rows(const Network<T>& network) {
+  return network.rows().end - network.rows().first;
+}
+
+/// Calls gather([buffer, (counts, displacements)]), as mpi4py takes it. Nothing of Python runs here but that call: a
+/// signal handler that raised between the processes' calls would leave one of them waiting for the other.
+Group make_group(int rank, int size, const py::object& gather) {
+  if (size == 1) return {};
+  return {rank, size, [gather](std::byte* buffer, const std::vector<Index>& bounds) {
+            std::vector<Index> counts;
+            for (std::size_t r = 0; r + 1 < bounds.size(); ++r) counts.push_back(bounds[r + 1] - bounds[r]);
+            const py::gil_scoped_acquire gil;
+            const py::error_scope stopped;  // what a handler has raised is told when all processes have stopped
+            py::list message;
+            message.append(py::memoryview::from_memory(buffer, bounds.back()));
+            message.append(py::make_tuple(counts, std::vector<Index>(bounds.begin(), bounds.end() - 1)));
+            gather(message);
+          }};
+}
+
+Schedule make_schedule(const std::string& order, Index n_items, std::uint64_t key, const ArrayArg<std::int64_t>& given,
+                       std::uint64_t shift) {
+  return {named<Order>(order, kOrders), n_items, make_key(key),
+          std::vector<Index>(given.data(), given.data() + given.size()), shift};
+}
+
+/// W32 or the lower layer as an array in the place where it is, which keeps the network.
+template <class T>
+py::array_t<T> view(T* data, Index rows, const Network<T>& network, const py::object& owner) {
+  const auto size = static_cast<Index>(sizeof(T));
+  return {{rows, network.hidden()}, {network.stride() * size, size}, data, owner};
 }
 
 template <class T>
@@ -105,7 +140,7 @@ std::pair<Index, std::string> record(Network<T>& network, const ArrayArg<std::in
                output(loss, {n}, "loss"),
                output(hidden, {n, data.n_items, network.hidden()}, "hidden"),
                output(lower, {n, network.lower_rows(), network.hidden()}, "lower"),
-               output(w32, {n, data.n_features, network.hidden()}, "w32")};
+               output(w32, {n, n_rows(network), network.hidden()}, "w32")};
   Stop stop = make_stop(&flag);
   Status status;
   {
@@ -121,31 +156,34 @@ void bind_network(py::module_& module, const char* set_name, const char* network
   py::class_<TrainingSet<T>, std::shared_ptr<TrainingSet<T>>>(module, set_name)
       .def(py::init([](const ArrayArg<T>& outputs, const std::optional<ArrayArg<T>>& inputs,
                        const ArrayArg<double>& input_squares, const ArrayArg<T>& synthesizers,
-                       const ArrayArg<double>& coefficients) {
+                       const ArrayArg<double>& coefficients, Index n_features) {
              return std::const_pointer_cast<TrainingSet<T>>(
-                 make_training_set<T>(outputs, inputs, input_squares, synthesizers, coefficients));
+                 make_training_set<T>(outputs, inputs, input_squares, synthesizers, coefficients, n_features));
            }),
            py::arg("outputs").noconvert(), py::arg("inputs").noconvert(), py::arg("input_squares").noconvert(),
-           py::arg("synthesizers").noconvert(), py::arg("coefficients").noconvert());
+           py::arg("synthesizers").noconvert(), py::arg("coefficients").noconvert(), py::arg("n_features"));
 
   py::class_<Network<T>>(module, network_name)
       .def(py::init([](std::shared_ptr<TrainingSet<T>> data, const std::string& route, const std::string& update,
                        double rate, const std::string& order, std::uint64_t key, const ArrayArg<std::int64_t>& given,
-                       const ArrayArg<T>& lower, const ArrayArg<T>& w32) {
+                       std::uint64_t shift, std::uint64_t position, const ArrayArg<T>& lower, const ArrayArg<T>& w32,
+                       int rank, int ranks, const py::object& gather) {
              const Index hidden = w32.ndim() == 2 ? w32.shape(1) : 0;
-             Schedule schedule(named<Order>(order, kOrders), data->n_items, make_key(key),
-                               std::vector<Index>(given.data(), given.data() + given.size()));
-             const Index n_features = data->n_features;
-             auto network =
-                 std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes),
-                                              named<Update>(update, kUpdates), hidden, rate, std::move(schedule));
+             Schedule schedule = make_schedule(order, data->n_items, key, given, shift);
+             auto network = std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes),
+                                                         named<Update>(update, kUpdates), hidden, rate,
+                                                         std::move(schedule), make_group(rank, ranks, gather));
              copy_in(lower, network->lower_rows(), *network, network->lower(), "lower");
-             copy_in(w32, n_features, *network, network->w32(), "w32");
+             copy_in(w32, n_rows(*network), *network, network->w32(), "w32");
              network->weights_changed();
+             State state = network->state();
+             state.position = position;
+             network->set_state(state);
              return network;
            }),
            py::arg("data"), py::arg("route"), py::arg("update"), py::arg("rate"), py::arg("order"), py::arg("key"),
-           py::arg("given").noconvert(), py::arg("lower").noconvert(), py::arg("w32").noconvert())
+           py::arg("given").noconvert(), py::arg("shift"), py::arg("position"), py::arg("lower").noconvert(),
+           py::arg("w32").noconvert(), py::arg("rank") = 0, py::arg("ranks") = 1, py::arg("gather") = py::none())
       .def_static(
           "bytes",
           [](const std::string& route, const std::string& update, Index n_features, Index n_items, Index n_inputs,
@@ -157,7 +195,47 @@ void bind_network(py::module_& module, const char* set_name, const char* network
           py::arg("hidden"), py::arg("threads"), "Bytes that a network of these sizes takes at the most.")
       .def_property_readonly("position", [](Network<T>& n) { return settled(n).position(); })
       .def("lower", [](Network<T>& n) { return copy_out(settled(n).lower(), n.lower_rows(), n); })
-      .def("w32", [](Network<T>& n) { return copy_out(settled(n).w32(), n.data().n_features, n); })
+      .def("w32", [](Network<T>& n) { return copy_out(settled(n).w32(), n_rows(n), n); })
+      .def_property_readonly(
+          "reached", [](const Network<T>& n) { return n.reached(); },
+          "Presentations so far, also of a call that is under way in another thread.")
+      .def(
+          "views",
+          [](py::object self) {
+            auto& n = settled(self.cast<Network<T>&>());
+            return py::make_tuple(view(n.lower(), n.lower_rows(), n, self), view(n.w32(), n_rows(n), n, self));
+          },
+          "The lower layer and W32 in their place. After writing to them, call weights_changed.")
+      .def("weights_changed",
+           [](Network<T>& n) {
+             settled(n);
+             const py::gil_scoped_release release;
+             n.weights_changed();
+           })
+      .def(
+          "set_rate", [](Network<T>& n, double rate) { settled(n).set_rate(rate); }, py::arg("rate"))
+      .def(
+          "set_order",
+          [](Network<T>& n, const std::string& order, std::uint64_t key, const ArrayArg<std::int64_t>& given,
+             std::uint64_t shift) {
+            settled(n).set_schedule(make_schedule(order, n.data().n_items, key, given, shift));
+          },
+          py::arg("order"), py::arg("key"), py::arg("given").noconvert(), py::arg("shift"))
+      .def(
+          "state",
+          [](Network<T>& n) {
+            const State state = settled(n).state();
+            return py::make_tuple(state.position, state.until, state.w32_norm, state.lower_norm,
+                                  copy_out(n.state_lower(), n.lower_rows(), n), copy_out(n.state_w32(), n_rows(n), n));
+          },
+          "What a network goes on from to the last bit: position, until, norms, lower layer, W32.")
+      .def(
+          "set_state",
+          [](Network<T>& n, std::uint64_t position, double w32_norm, double lower_norm) {
+            n.set_state({position, position, w32_norm, lower_norm});
+          },
+          py::arg("position"), py::arg("w32_norm"), py::arg("lower_norm"),
+          "Go back to a state whose weights the network has been made with.")
       .def("record", &record<T>, py::arg("presentations").noconvert(), py::kw_only(), py::arg("threads"),
            py::arg("stop"), py::arg("mode_strengths").noconvert() = std::nullopt,
            py::arg("loss").noconvert() = std::nullopt, py::arg("hidden").noconvert() = std::nullopt,
@@ -168,6 +246,13 @@ void bind_network(py::module_& module, const char* set_name, const char* network
 }  // namespace
 
 void register_online(py::module_& module) {
+  module.def(
+      "rows_of",
+      [](Index n_features, int rank, int ranks) {
+        const Rows rows = rows_of(n_features, {rank, ranks});
+        return std::pair(rows.first, rows.end);
+      },
+      py::arg("n_features"), py::arg("rank"), py::arg("ranks"), "The rows of W32 that one of several processes has.");
   bind_network<double>(module, "TrainingSet64", "Network64");
   bind_network<float>(module, "TrainingSet32", "Network32");
 }

@@ -69,7 +69,7 @@ bool Network<T>::open_block(Team& team, std::uint64_t until) {
       }
     });
   }
-  for (Index segment = 0; segment < n_segments_; ++segment) {
+  for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
     block.next_row[static_cast<std::size_t>(segment)] = first_row(segment);
   }
   block.open = true;
@@ -83,7 +83,8 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
   Block& block = block_;
   const auto b = static_cast<Index>(block.shown.size());
   const double work = 6.0 * static_cast<double>(panel_rows_ * stride_ * b);
-  const auto visit = [&](Index segment, int rank) {
+  const auto visit = [&](Index task, int rank) {
+    const Index segment = first_segment_ + task;
     Index& row = block.next_row[static_cast<std::size_t>(segment)];
     const Index end = first_row(segment + 1);
     if (row == first_row(segment)) {
@@ -102,13 +103,15 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
         visit_panel(segment, row, rows, residuals_.data() + rank * residual_size());
       }
       row += rows;
-      if (stop.reached(rank, work)) return;
+      // A group stops together, between blocks.
+      if (group_.size == 1 && stop.reached(rank, work)) return;
     }
   };
-  team.share(n_segments_, visit, &stop);
-  for (Index segment = 0; segment < n_segments_; ++segment) {
+  team.share(own_segments_, visit, group_.size == 1 ? &stop : nullptr);
+  for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
     if (block.next_row[static_cast<std::size_t>(segment)] < first_row(segment + 1)) return false;
   }
+  if (group_.size > 1) exchange_block(stop, 6.0 * static_cast<double>(w32_.size() * b));
   add_segments(team);
   if (update_ == Update::online) {
     close_block(team);
@@ -118,6 +121,17 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
   position_ += static_cast<std::uint64_t>(b);
   block.open = false;
   return true;
+}
+
+template <class T>
+void Network<T>::exchange_block(Stop& stop, double work) {
+  Block& block = block_;
+  const auto size = static_cast<Index>(sizeof(T)), b = static_cast<Index>(block.shown.size());
+  const Share g{block.g.data(), longest_block_ * stride_ * size, b * stride_ * size};
+  Share squares{block.s.data(), longest_block_ * block_stride_ * size, b * block_stride_ * size};
+  if (by_rows()) squares = {squares_.data(), kSquares * size, kSquares * size};
+  if (update_ == Update::batch) squares = {block.squares.data(), sizeof(double), sizeof(double)};
+  told_to_stop_ |= exchange({g, squares}, stop.poll(work));
 }
 
 template <class T>
@@ -243,10 +257,10 @@ template <class T>
 void Network<T>::visit_panel(Index segment, Index row, Index rows, T* residual) {
   Block& block = block_;
   const Index b = static_cast<Index>(block.shown.size()), stride = row_stride<T>(round_up(b, kernels_.lanes));
-  T* w32 = w32_.data() + row * stride_;
+  T* w32 = w32_row(row);
   T* g = block.g.data() + segment * longest_block_ * stride_;
   for (Index i = 0; i < rows; ++i) {
-    const T* y = data_->outputs + (row + i) * data_->n_items;
+    const T* y = outputs_row(row + i);
     T* r = residual + i * stride;
     for (Index n = 0; n < b; ++n) r[n] = y[block.shown[static_cast<std::size_t>(n)]];
     std::fill_n(r + b, stride - b, T{0});
@@ -281,9 +295,10 @@ void Network<T>::add_segments(Team& team) {
     for (Index m = 0; by_rows() && m < b; ++m) {
       std::copy_n(squares_.data() + segment * kSquares + m * RowVisit<T>::kMost, b, s + m * block_stride_);
     }
-    for (Index m = 0; update_ == Update::online && m < b; ++m) {
-      block.squares[static_cast<std::size_t>(segment)] += static_cast<double>(s[m * block_stride_ + m]);
-    }
+    if (update_ == Update::batch) continue;
+    double& squares = block.squares[static_cast<std::size_t>(segment)];
+    squares = 0;
+    for (Index m = 0; m < b; ++m) squares += static_cast<double>(s[m * block_stride_ + m]);
   }
   const auto add_rows = [&](Index n) {
     T* g = block.g.data() + n * stride_;

@@ -20,9 +20,17 @@ constexpr Index kUnseen = 256;
 
 template <class T>
 void Network<T>::hidden_of_item(Index item, T* h) {
+  // In the parts and the order of learn_lower, to the same bits.
+  const T* x = data_->inputs + item * data_->n_inputs;
+  Array<T> part(data_->n_inputs > kInputs ? stride_ : 0);
   std::fill_n(h, stride_, T{0});
-  kernels_.forward({data_->n_inputs, lower_.data(), stride_, units_, nullptr, data_->inputs + item * data_->n_inputs, 0,
-                    nullptr, h});
+  for (Index first = 0; first < data_->n_inputs; first += kInputs) {
+    T* sum = first == 0 ? h : part.data();
+    std::fill_n(sum, stride_, T{0});
+    kernels_.forward({std::min(kInputs, data_->n_inputs - first), lower_.data() + first * stride_, stride_, units_,
+                      nullptr, x + first, 0, nullptr, sum});
+    for (Index j = 0; first > 0 && j < units_; ++j) h[j] += sum[j];
+  }
 }
 
 template <class T>
@@ -30,10 +38,10 @@ RowVisit<T> Network<T>::row_visit(Index segment, const Index* item) {
   const Index row = first_row(segment);
   return {1,
           first_row(segment + 1) - row,
-          w32_.data() + row * stride_,
+          w32_row(row),
           stride_,
           units_,
-          data_->outputs + row * data_->n_items,
+          outputs_row(row),
           data_->n_items,
           item,
           h_.data(),
@@ -44,7 +52,7 @@ RowVisit<T> Network<T>::row_visit(Index segment, const Index* item) {
 }
 
 template <class T>
-void Network<T>::present(Team& team) {
+void Network<T>::present(Team& team, Stop& stop) {
   item_ = schedule_.item(position_);
   if (data_->inputs == nullptr) {
     std::copy_n(lower_.data() + item_ * stride_, stride_, h_.data());
@@ -53,11 +61,11 @@ void Network<T>::present(Team& team) {
   }
   hidden_item_ = data_->inputs == nullptr ? -1 : item_;
   for (Index j = 0; j < units_; ++j) rate_h_[j] = rate_ * h_[j];
-  if (!presentation_stays_in_range() && !survives(team)) {
+  if (!presentation_stays_in_range() && !survives(team, stop)) {
     status_ = Status::diverged;
     return;
   }
-  const double squares = static_cast<double>(visit_all(team, true));
+  const double squares = static_cast<double>(visit_all(team, true, stop));
   const double rate = static_cast<double>(rate_), x = std::sqrt(data_->input_squares[item_]);
   w32_norm_ += rate * std::sqrt(squares) * frobenius(h_.data(), units_);
   lower_norm_ += rate * frobenius(g_.data(), units_) * x * std::max(1.0, data_->inputs == nullptr ? x : 1.0);
@@ -77,13 +85,19 @@ bool Network<T>::presentation_stays_in_range() {
 }
 
 template <class T>
-T Network<T>::visit_all(Team& team, bool write) {
-  team.share(n_segments_, [&](Index segment, int) {
-    const RowVisit<T> visit = row_visit(segment, &item_);
+T Network<T>::visit_all(Team& team, bool write, Stop& stop) {
+  team.share(own_segments_, [&](Index task, int) {
+    const RowVisit<T> visit = row_visit(first_segment_ + task, &item_);
     std::fill_n(visit.g, units_, T{0});
     visit.s[0] = 0;
     (write ? kernels_.visit : kernels_.probe)(visit);
   });
+  const auto size = static_cast<Index>(sizeof(T));
+  if (group_.size > 1) {
+    const bool stopped = stop.poll(6 * static_cast<double>(w32_.size()));
+    told_to_stop_ |=
+        exchange({{g_.data(), stride_ * size, units_ * size}, {squares_.data(), kSquares * size, size}}, stopped);
+  }
   T squares = squares_[0];
   for (Index segment = 1; segment < n_segments_; ++segment) {
     squares += squares_[segment * kSquares];
@@ -93,12 +107,12 @@ T Network<T>::visit_all(Team& team, bool write) {
 }
 
 template <class T>
-bool Network<T>::survives(Team& team) {
-  const double squares = static_cast<double>(visit_all(team, false));
+bool Network<T>::survives(Team& team, Stop& stop) {
+  const double squares = static_cast<double>(visit_all(team, false, stop));
   const double rate = static_cast<double>(rate_), limit = std::numeric_limits<T>::max() / 16;
   const double x = std::sqrt(data_->input_squares[item_]);
   // The bounds have grown with every presentation; whether this is the end is decided by the norms themselves.
-  w32_norm_ = frobenius(w32_.data(), w32_.size());
+  w32_norm_ = measured_w32_norm();
   lower_norm_ = frobenius(lower_.data(), lower_.size());
   const double g = frobenius(g_.data(), units_);
   const double w32 = w32_norm_ + rate * std::sqrt(squares) * frobenius(h_.data(), units_);
@@ -161,7 +175,7 @@ bool Network<T>::present_freely(std::uint64_t until) {
     }
   }
   position_ += static_cast<std::uint64_t>(n);
-  w32_norm_ = frobenius(w32_.data(), w32_.size());
+  w32_norm_ = measured_w32_norm();
   lower_norm_ = frobenius(lower_.data(), lower_.size());
   double squares = static_cast<double>(largest);
   for (Index segment = 0; segment < n_segments_; ++segment) {
@@ -173,8 +187,8 @@ bool Network<T>::present_freely(std::uint64_t until) {
   return false;
 }
 
-template void Network<float>::present(Team&);
-template void Network<double>::present(Team&);
+template void Network<float>::present(Team&, Stop&);
+template void Network<double>::present(Team&, Stop&);
 template bool Network<float>::present_freely(std::uint64_t);
 template bool Network<double>::present_freely(std::uint64_t);
 template void Network<float>::hidden_of_item(Index, float*);

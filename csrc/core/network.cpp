@@ -1,6 +1,7 @@
 #include "core/network.hpp"
 
 #include <bit>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -27,17 +28,34 @@ constexpr Index kMostPanelRows = 192;
 /// A network of at most so many weights is trained some hundred presentations at a time, and only then looked at.
 constexpr Index kSmall = 16384;
 
-Index segments(Index rows) {
+Index wanted_segments(Index rows) {
   const auto few = std::clamp<Index>(rows / kFewRows, 1, kFew);
   return std::max(static_cast<Index>(std::bit_floor(static_cast<std::size_t>(few))),
                   std::min(rows / kManyRows / 2 * 2, kSegments));
 }
 
+/// How W32 is cut into segments: by its size alone.
+struct Cut {
+  explicit Cut(Index n_features)
+      : rows(round_up((n_features + wanted_segments(n_features) - 1) / wanted_segments(n_features), kRowQuantum)),
+        segments((n_features + rows - 1) / rows) {}
+  /// The first segment of a process.
+  Index first(Index rank, const Group& group) const { return segments * rank / group.size; }
+
+  Index rows, segments;
+};
+
 }  // namespace
+
+Rows rows_of(Index n_features, const Group& group) {
+  const Cut cut(n_features);
+  const auto start = [&](Index rank) { return std::min(cut.first(rank, group) * cut.rows, n_features); };
+  return {start(group.rank), start(group.rank + 1)};
+}
 
 template <class T>
 Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Update update, Index hidden, double rate,
-                    Schedule schedule)
+                    Schedule schedule, Group group)
     : data_(std::move(data)),
       kernels_(kernels<T>()),
       route_(route),
@@ -48,7 +66,9 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
       lower_rows_(data_->inputs == nullptr ? data_->n_items : data_->n_inputs),
       rate_(static_cast<T>(rate)),
       schedule_(std::move(schedule)),
-      w32_(data_->n_features * stride_),
+      group_(std::move(group)),
+      rows_(rows_of(data_->n_features, group_)),
+      w32_((rows_.end - rows_.first) * stride_),
       lower_(lower_rows_ * stride_),
       h_(stride_),
       rate_h_(stride_) {
@@ -63,33 +83,23 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   }
   // A panel of W32 takes up to 256 KiB where it can, so that it stays in the second-level cache with what is multiplied
   // with it.
-  const Index rows = data_->n_features, n_items = data_->n_items, wanted = segments(rows);
-  segment_rows_ = round_up((rows + wanted - 1) / wanted, kRowQuantum);
-  n_segments_ = (rows + segment_rows_ - 1) / segment_rows_;
+  const Cut cut(data_->n_features);
+  segment_rows_ = cut.rows;
+  n_segments_ = cut.segments;
+  first_segment_ = cut.first(group_.rank, group_);
+  own_segments_ = cut.first(group_.rank + 1, group_) - first_segment_;
+  if (n_segments_ < group_.size) throw std::invalid_argument("more processes than segments of W32");
+  const Index n_items = data_->n_items;
   const Index panel = (Index{256} << 10) / (stride_ * static_cast<Index>(sizeof(T)));
   panel_rows_ = std::min(std::clamp<Index>(panel / kRowQuantum * kRowQuantum, 48, kMostPanelRows), segment_rows_);
 
   longest_block_ = update == Update::batch ? n_items : std::min(n_items, kLongestBlock);
   g_ = Array<T>(n_segments_ * stride_);
   squares_ = Array<T>(n_segments_ * kSquares);
-  item_norms_.resize(static_cast<std::size_t>(n_items));
-  for (Index i = 0; i < rows; ++i) {
-    for (Index p = 0; p < n_items; ++p) {
-      const auto y = static_cast<double>(data_->outputs[i * n_items + p]);
-      item_norms_[static_cast<std::size_t>(p)] += y * y;
-    }
-  }
-  double squares = 0;
-  for (double& norm : item_norms_) {
-    squares += norm;
-    norm = std::sqrt(norm);
-  }
-  outputs_norm_ = std::sqrt(squares);
+  norms_.resize(static_cast<std::size_t>(n_segments_));
+  measure_outputs();
   for (Index p = 0; p < n_items; ++p) largest_input_ = std::max(largest_input_, std::sqrt(data_->input_squares[p]));
-  // A block forms squares that single presentations do not. On scales where those lose digits, none is taken.
-  const double small =
-      std::sqrt(static_cast<double>(std::numeric_limits<T>::min())) / std::numeric_limits<T>::epsilon();
-  squares_keep_digits_ = update == Update::batch || (outputs_norm_ >= small && rate >= small && rate <= 1 / small);
+  set_rate(rate);
   if (route != Route::blocked) return;
 
   const Index b = longest_block_;
@@ -110,12 +120,113 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
 }
 
 template <class T>
+void Network<T>::measure_outputs() {
+  const Index n_items = data_->n_items;
+  std::vector<double> squares(static_cast<std::size_t>(n_segments_ * n_items));
+  for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
+    for (Index row = first_row(segment); row < first_row(segment + 1); ++row) {
+      for (Index p = 0; p < n_items; ++p) {
+        const auto y = static_cast<double>(outputs_row(row)[p]);
+        squares[static_cast<std::size_t>(segment * n_items + p)] += y * y;
+      }
+    }
+  }
+  const Index bytes = n_items * static_cast<Index>(sizeof(double));
+  exchange({{squares.data(), bytes, bytes}});
+  item_norms_.resize(static_cast<std::size_t>(n_items));
+  double all = 0;
+  for (Index p = 0; p < n_items; ++p) {
+    double& norm = item_norms_[static_cast<std::size_t>(p)];
+    for (Index segment = 0; segment < n_segments_; ++segment) {
+      norm += squares[static_cast<std::size_t>(segment * n_items + p)];
+    }
+    all += norm;
+    norm = std::sqrt(norm);
+  }
+  outputs_norm_ = std::sqrt(all);
+}
+
+template <class T>
+double Network<T>::measured_w32_norm() {
+  for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
+    const Index row = first_row(segment);
+    norms_[static_cast<std::size_t>(segment)] = frobenius(w32_row(row), (first_row(segment + 1) - row) * stride_);
+  }
+  exchange({{norms_.data(), sizeof(double), sizeof(double)}});
+  return frobenius(norms_.data(), n_segments_);
+}
+
+template <class T>
+bool Network<T>::exchange(std::initializer_list<Share> shares, bool stop) {
+  if (group_.size == 1) return stop;
+  Index record = 1;
+  for (const Share& share : shares) record += share.bytes;
+  const Cut cut(data_->n_features);
+  std::vector<Index> bounds;
+  for (int rank = 0; rank <= group_.size; ++rank) bounds.push_back(record * cut.first(rank, group_));
+  exchanged_.resize(static_cast<std::size_t>(record * n_segments_));
+  const auto for_shares = [&](Index segment, auto copy) {
+    std::byte* at = exchanged_.data() + segment * record;
+    for (const Share& share : shares) {
+      copy(static_cast<std::byte*>(share.data) + segment * share.stride, at, static_cast<std::size_t>(share.bytes));
+      at += share.bytes;
+    }
+    return at;
+  };
+  for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
+    *for_shares(segment, [](std::byte* own, std::byte* at, std::size_t n) { std::memcpy(at, own, n); }) =
+        std::byte{stop};
+  }
+  group_.gather(exchanged_.data(), bounds);
+  bool any = false;
+  for (Index segment = 0; segment < n_segments_; ++segment) {
+    const std::byte* stops =
+        for_shares(segment, [](std::byte* own, std::byte* at, std::size_t n) { std::memcpy(own, at, n); });
+    any = any || *stops != std::byte{0};
+  }
+  return any;
+}
+
+template <class T>
 void Network<T>::weights_changed() {
   snapshot_.reset();
   block_.open = false;
   hidden_item_ = -1;
-  w32_norm_ = frobenius(w32_.data(), w32_.size());
+  w32_norm_ = measured_w32_norm();
   lower_norm_ = frobenius(lower_.data(), lower_.size());
+}
+
+template <class T>
+void Network<T>::set_rate(double rate) {
+  snapshot_.reset();
+  rate_ = static_cast<T>(rate);
+  // A block forms squares that single presentations do not. On scales where those lose digits, none is taken.
+  const double small =
+      std::sqrt(static_cast<double>(std::numeric_limits<T>::min())) / std::numeric_limits<T>::epsilon();
+  squares_keep_digits_ = update_ == Update::batch || (outputs_norm_ >= small && rate >= small && rate <= 1 / small);
+}
+
+template <class T>
+void Network<T>::set_schedule(Schedule schedule) {
+  snapshot_.reset();
+  schedule_ = std::move(schedule);
+}
+
+template <class T>
+State Network<T>::state() const {
+  if (snapshot_) return {snapshot_->position, position_, snapshot_->w32_norm, snapshot_->lower_norm};
+  return {position_, position_, w32_norm_, lower_norm_};
+}
+
+template <class T>
+void Network<T>::set_state(const State& state) {
+  snapshot_.reset();
+  block_.open = false;
+  hidden_item_ = -1;
+  position_ = state.position;
+  reached_ = state.position;
+  w32_norm_ = state.w32_norm;
+  lower_norm_ = state.lower_norm;
 }
 
 template <class T>
@@ -145,13 +256,14 @@ int Network<T>::useful_threads(const Record<T>& record, int threads) const {
   // A team costs tens of microseconds to start and a few to synchronise: it must have more to do than that.
   const std::uint64_t until = record.presentations.empty() ? position_ : record.presentations.back();
   const double presentations = static_cast<double>(until - std::min(until, position_));
-  const double weights = static_cast<double>(data_->n_features + (data_->inputs == nullptr ? 0 : data_->n_inputs)) *
-                         static_cast<double>(stride_);
+  const double weights =
+      static_cast<double>(rows_.end - rows_.first + (data_->inputs == nullptr ? 0 : data_->n_inputs)) *
+      static_cast<double>(stride_);
   const double observed = record.loss == nullptr ? 0 : static_cast<double>(record.presentations.size());
   const double together = route_ == Route::blocked ? static_cast<double>(longest_block_) : 1.0;
   const double flops = weights * (6 * presentations + 2 * observed * static_cast<double>(data_->n_items));
   if (6 * weights * together < 5e5 || flops < 1e7) return 1;
-  return static_cast<int>(std::min<Index>(std::max(1, threads), std::max(n_segments_, lower_rows_ / kManyRows)));
+  return static_cast<int>(std::min<Index>(std::max(1, threads), std::max(own_segments_, lower_rows_ / kManyRows)));
 }
 
 template <class T>
@@ -170,9 +282,9 @@ void Network<T>::take_snapshot(Snapshot& snapshot) const {
 }
 
 template <class T>
-void Network<T>::restore(Snapshot& snapshot) {
-  std::swap(w32_, snapshot.w32);
-  std::swap(lower_, snapshot.lower);
+void Network<T>::restore(const Snapshot& snapshot) {
+  std::copy_n(snapshot.w32.data(), w32_.size(), w32_.data());
+  std::copy_n(snapshot.lower.data(), lower_.size(), lower_.data());
   w32_norm_ = snapshot.w32_norm;
   lower_norm_ = snapshot.lower_norm;
   position_ = snapshot.position;
@@ -222,21 +334,24 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
   const auto b = static_cast<double>(route_ == Route::blocked ? longest_block_ : 1);
   const double work =
       route_ == Route::blocked ? b * b * (b + static_cast<double>(stride_)) : 6 * static_cast<double>(w32_.size());
-  const bool small = w32_.size() + lower_.size() <= kSmall && data_->inputs == nullptr;
+  const bool small = w32_.size() + lower_.size() <= kSmall && data_->inputs == nullptr && group_.size == 1;
+  told_to_stop_ = false;
   while (status_ == Status::ok && position_ < until) {
+    std::atomic_ref(reached_).store(position_, std::memory_order_relaxed);
     // A stop never moves the network back behind the presentation that the caller has already seen.
-    if (position_ >= seen && stop.poll(work)) {
+    if (position_ >= seen && (group_.size == 1 ? stop.poll(work) : told_to_stop_)) {
       status_ = Status::interrupted;
     } else if (route_ == Route::blocked) {
       if (squares_keep_digits_ && open_block(team, until)) {
         if (!pass_block(team, stop)) status_ = Status::interrupted;
       } else if (status_ == Status::ok) {
-        present(team);
+        present(team, stop);
       }
     } else if (!small || !present_freely(until)) {
-      present(team);
+      present(team, stop);
     }
   }
+  std::atomic_ref(reached_).store(position_, std::memory_order_relaxed);
 }
 
 template class Network<float>;

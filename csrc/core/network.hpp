@@ -1,7 +1,11 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -13,7 +17,8 @@
 
 namespace pylinear {
 
-/// What is learned, shared by many networks. Row-major arrays that `owner` keeps alive.
+/// What is learned, shared by many networks. Row-major arrays that `owner` keeps alive. Where several processes train a
+/// network together (Group), those with n_features rows hold the rows of this process alone.
 template <class T>
 struct TrainingSet {
   Index n_items, n_inputs, n_features, n_modes;
@@ -49,6 +54,31 @@ struct Record {
   Index done = 0;                            // how many of the T have been written
 };
 
+/// Processes that train one network together. Each has the rows of W32 in a range of segments, and all of the lower
+/// layer; after each pass over W32 they tell each other the sums of all segments, and everything else each computes for
+/// itself, from the same numbers.
+struct Group {
+  int rank = 0, size = 1;
+  /// Called in all processes at once: completes a buffer of which process r has brought bytes bounds[r] to
+  /// bounds[r + 1].
+  std::function<void(std::byte* buffer, const std::vector<Index>& bounds)> gather = nullptr;
+};
+
+/// Rows of W32, from `first` to before `end`.
+struct Rows {
+  Index first, end;
+};
+
+/// The rows of W32 that one of the processes of a group has; none, if there are more processes than segments.
+Rows rows_of(Index n_features, const Group& group);
+
+/// What of a network its trajectory follows from, besides its weights where `position` is.
+struct State {
+  std::uint64_t position;  // the start of a block
+  std::uint64_t until;     // where the network stands: inside that block, if a call has ended there
+  double w32_norm, lower_norm;
+};
+
 /// One network with one hidden layer, trained one presentation, or one batch of all items, at a time.
 ///
 /// The rows of W32 are split into segments whose sums over features are added up row by row, and then segment by
@@ -57,7 +87,7 @@ template <class T>
 class Network {
  public:
   Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Update update, Index hidden, double rate,
-          Schedule schedule);
+          Schedule schedule, Group group = {});
 
   /// Bytes that a network of these sizes takes at the most, its snapshot and what observing it needs included.
   static double bytes(Route route, Update update, Index n_features, Index n_items, Index n_inputs, Index hidden,
@@ -67,16 +97,29 @@ class Network {
   Index stride() const { return stride_; }
   Index hidden() const { return hidden_; }
   const TrainingSet<T>& data() const { return *data_; }
-  /// n_features rows.
+  /// W32, or the rows of it that this process has. The arrays of weights stay where they are while the network lives.
   T* w32() { return w32_.data(); }
+  Rows rows() const { return rows_; }
   /// The lower layer. With inputs: W21 transposed, one row an input unit. For mutually orthogonal ones: W21 X
   /// transposed, one row an item; the rest of W21 cannot change, and for one-hot inputs there is none.
   T* lower() { return lower_.data(); }
   Index lower_rows() const { return lower_rows_; }
   /// To be called when the weights have been written.
   void weights_changed();
+  /// To be called before a presentation unlike those before: a new rate or order begins with a block of its own.
+  void set_rate(double rate);
+  void set_schedule(Schedule schedule);
+
+  State state() const;
+  /// The weights at the position that `state` tells.
+  const T* state_w32() const { return snapshot_ ? snapshot_->w32.data() : w32_.data(); }
+  const T* state_lower() const { return snapshot_ ? snapshot_->lower.data() : lower_.data(); }
+  /// Goes back to a state; its weights have been written. Advancing to where it stood is left to the caller.
+  void set_state(const State& state);
 
   std::uint64_t position() const { return position_; }
+  /// How far a call that is under way has come; any thread may ask.
+  std::uint64_t reached() const { return std::atomic_ref(reached_).load(std::memory_order_relaxed); }
   /// Ends what a stopped call has begun, so that weights and position are those after a whole number of presentations
   /// again: to be called before any of them is read. False if it was stopped, too.
   bool settle(Stop& stop);
@@ -90,10 +133,20 @@ class Network {
     std::uint64_t position;
   };
 
+  /// What each segment has of something: `bytes` at data + segment * stride.
+  struct Share {
+    void* data;
+    Index stride, bytes;
+  };
+
+  bool exchange(std::initializer_list<Share> shares, bool stop = false);
+  double measured_w32_norm();
+  void measure_outputs();
+
   int useful_threads(const Record<T>& record, int threads) const;
   void drive(Team& team, std::uint64_t until, Stop& stop);
   void take_snapshot(Snapshot& snapshot) const;
-  void restore(Snapshot& snapshot);
+  void restore(const Snapshot& snapshot);
 
   bool by_rows() const;
   bool open_block(Team& team, std::uint64_t until);
@@ -106,14 +159,15 @@ class Network {
   void visit_rows(Index segment, Index row, Index rows);
   void close_block(Team& team);
   void close_batch(Team& team);
+  void exchange_block(Stop& stop, double work);
   void add_segments(Team& team);
   void errors_gram(Index first, Index rows);
 
-  void present(Team& team);
+  void present(Team& team, Stop& stop);
   bool present_freely(std::uint64_t until);
   bool presentation_stays_in_range();
-  T visit_all(Team& team, bool write);
-  bool survives(Team& team);
+  T visit_all(Team& team, bool write, Stop& stop);
+  bool survives(Team& team, Stop& stop);
   void learn_lower(Team& team);
   void hidden_of_item(Index item, T* h);
   RowVisit<T> row_visit(Index segment, const Index* item);
@@ -125,6 +179,8 @@ class Network {
   static constexpr Index kSquares = RowVisit<T>::kMost * RowVisit<T>::kMost;
 
   Index first_row(Index segment) const { return std::min(segment * segment_rows_, data_->n_features); }
+  T* w32_row(Index row) { return w32_.data() + (row - rows_.first) * stride_; }
+  const T* outputs_row(Index row) const { return data_->outputs + (row - rows_.first) * data_->n_items; }
   Index residual_size() const;
 
   std::shared_ptr<const TrainingSet<T>> data_;
@@ -136,9 +192,14 @@ class Network {
   Index lower_rows_;
   T rate_;
   Schedule schedule_;
+  // The segments of this process, and their rows.
+  Group group_;
+  Rows rows_;
+  Index first_segment_ = 0, own_segments_ = 0;
 
   Array<T> w32_, lower_;
   std::uint64_t position_ = 0;  // while a block is open: where it began
+  mutable std::uint64_t reached_ = 0;
   // Upper bounds of the Frobenius norms, from which it follows whether a block or presentation can overflow.
   double w32_norm_ = 0, lower_norm_ = 0;
   // On the blocked route a call may end inside a block. The block is then computed again from its start by the next
@@ -149,6 +210,9 @@ class Network {
   int threads_ = 1;  // of the last call
 
   Index n_segments_, segment_rows_, panel_rows_, longest_block_, block_stride_ = 0;
+  bool told_to_stop_ = false;  // by any process of the group
+  std::vector<std::byte> exchanged_;
+  std::vector<double> norms_;  // a segment: of its rows of W32
   std::vector<double> item_norms_;
   double outputs_norm_ = 0, largest_input_ = 0;
   bool squares_keep_digits_ = true;  // whether a block may form squares of the outputs and of the rate

@@ -29,15 +29,15 @@ bool Network<T>::observe_segment(Index segment, int rank, Stop& stop) {
   const Index end = first_row(segment + 1);
   for (Index row = first_row(segment); row < end; row += panel_rows_) {
     const Index rows = std::min(panel_rows_, end - row);
-    if (stop.reached(rank, 4.0 * static_cast<double>(rows * stride_ * n_items))) return false;
+    if (group_.size == 1 && stop.reached(rank, 4.0 * static_cast<double>(rows * stride_ * n_items))) return false;
     std::fill_n(shown, rows * stride, T{0});
     for_panels(kernels_, n_items, [&](Index first, Index width) {
-      kernels_.product(rows, hidden_, width, w32_.data() + row * stride_, stride_, 1,
-                       seen_panels_.data() + first * hidden_, width, shown + first, stride);
-      kernels_.product(n_modes, rows, width, data_->synthesizers + row * n_modes, 1, n_modes, shown + first, stride,
-                       products + first, stride);
+      kernels_.product(rows, hidden_, width, w32_row(row), stride_, 1, seen_panels_.data() + first * hidden_, width,
+                       shown + first, stride);
+      kernels_.product(n_modes, rows, width, data_->synthesizers + (row - rows_.first) * n_modes, 1, n_modes,
+                       shown + first, stride, products + first, stride);
     });
-    const T* y = data_->outputs + row * n_items;
+    const T* y = outputs_row(row);
     for (Index i = 0; i < rows; ++i) {
       for (Index p = 0; p < n_items; ++p) {
         const double error = static_cast<double>(y[i * n_items + p]) - static_cast<double>(shown[i * stride + p]);
@@ -72,11 +72,16 @@ bool Network<T>::observe(Team& team, Record<T>& record, Stop& stop) {
     pack_columns(
         kernels_, hidden_, n_items, T{1}, [&](Index p) { return seen_h_.data() + p * stride_; }, seen_panels_.data());
     std::atomic<bool> complete{true};
-    const auto observe_part = [&](Index segment, int rank) {
-      if (!observe_segment(segment, rank, stop)) complete.store(false, std::memory_order_relaxed);
+    const auto observe_part = [&](Index task, int rank) {
+      if (!observe_segment(first_segment_ + task, rank, stop)) complete.store(false, std::memory_order_relaxed);
     };
-    team.share(n_segments_, observe_part, &stop);
+    team.share(own_segments_, observe_part, group_.size == 1 ? &stop : nullptr);
     if (!complete.load()) return false;
+    const auto size = static_cast<Index>(sizeof(double));
+    if (exchange({{seen_strengths_.data(), n_modes * size, n_modes * size}, {seen_loss_.data(), size, size}},
+                 group_.size > 1 && stop.poll(4 * static_cast<double>(w32_.size() * n_items)))) {
+      return false;
+    }
     record.loss[t] = 0;
     double* strengths = record.mode_strengths + t * n_modes;
     std::fill_n(strengths, n_modes, 0.0);
@@ -93,7 +98,7 @@ bool Network<T>::observe(Team& team, Record<T>& record, Stop& stop) {
   };
   copy_rows(seen_h_.data(), n_items, record.hidden);
   copy_rows(lower_.data(), lower_rows_, record.lower);
-  copy_rows(w32_.data(), data_->n_features, record.w32);
+  copy_rows(w32_.data(), rows_.end - rows_.first, record.w32);
   ++record.done;
   return true;
 }

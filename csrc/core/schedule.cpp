@@ -21,8 +21,8 @@ Index below(Index n, Key key, std::uint64_t draw, std::uint64_t epoch) {
 
 }  // namespace
 
-Schedule::Schedule(Order order, Index n_items, Key key, std::vector<Index> given)
-    : order_(order), n_items_(n_items), key_(key), given_(std::move(given)) {
+Schedule::Schedule(Order order, Index n_items, Key key, std::vector<Index> given, std::uint64_t shift)
+    : order_(order), n_items_(n_items), key_(key), given_(std::move(given)), shift_(shift) {
   if (n_items < 1 || n_items >= Index{1} << 32) throw std::invalid_argument("a schedule needs 1 to 2^32 - 1 items");
   if ((order == Order::given) == given_.empty()) throw std::invalid_argument("only a given order has a sequence");
   for (const Index item : given_) {
@@ -44,6 +44,7 @@ void Schedule::shuffle(std::uint64_t epoch) {
 
 Index Schedule::item(std::uint64_t presentation) {
   const auto n = static_cast<std::uint64_t>(n_items_);
+  presentation += shift_;
   switch (order_) {
     case Order::cyclic:
       return static_cast<Index>(presentation % n);
@@ -60,7 +61,7 @@ Index Schedule::item(std::uint64_t presentation) {
 
 void Schedule::items(std::uint64_t start, Index n, Index* out) {
   const auto period = static_cast<std::uint64_t>(n_items_);
-  std::uint64_t place = start % period, epoch = start / period;
+  std::uint64_t place = (start + shift_) % period, epoch = (start + shift_) / period;
   for (Index i = 0; i < n; ++i) {
     if (order_ == Order::cyclic) {
       out[i] = static_cast<Index>(place);
