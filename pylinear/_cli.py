@@ -55,8 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always", FileWarning)
             warnings.showwarning = partial(_warn, warnings.showwarning)
             return commands[arguments.command]()
-    except TrainingInterrupted:
-        _say("pylinear: interrupted")
+    except TrainingInterrupted as interrupt:
+        resume = "" if interrupt.checkpoint is None else f"; the same command goes on from {interrupt.checkpoint}"
+        _say(f"pylinear: interrupted{resume}")
         return 130
     except KeyboardInterrupt as interrupt:
         _say(f"pylinear: interrupted{f'; {interrupt}' if str(interrupt) else ''}")
@@ -177,14 +178,16 @@ def _train(options: argparse.Namespace) -> int:
     from pylinear._results import print_strengths, write_run
 
     began = time.perf_counter()
-    _say(f"Training on {options.table or f'the tree {options.tree}'}")
-    run = learned(options)
-    _say(f"{run} in {time.perf_counter() - began:.1f} s")
     if options.out is None:
+        run = learned(options, progress=True)
         print_strengths(run, sys.stdout)
-        return 0
-    for name in write_run(run, options.out):
-        print(options.out / name)
+    else:
+        checkpoint = options.out / "checkpoint.npz"
+        run = learned(options, progress=True, checkpoint=checkpoint)
+        for name in write_run(run, options.out):
+            print(options.out / name)
+        checkpoint.unlink()
+    _say(f"{run} in {time.perf_counter() - began:.1f} s")
     return 0
 
 

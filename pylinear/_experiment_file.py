@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pylinear import _check
 from pylinear._dataset import Dataset, read_table, toy
 from pylinear._initial import Balanced, Decoupled, Gaussian
+from pylinear._progress import Progress
 from pylinear._run import Run
-from pylinear._sweep import Progress, sweep
+from pylinear._sweep import sweep
 from pylinear._tasks import unknown
 from pylinear._train import train
 from pylinear._tree import Tree
