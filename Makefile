@@ -6,7 +6,7 @@ CTEST = PATH=$(CURDIR)/$(BIN):$$PATH ctest --output-on-failure
 CORE_TESTS = -G Ninja -DPYLINEAR_PYTHON=OFF -DPYLINEAR_TESTS=ON
 SOURCES = $(shell git ls-files 'csrc/*.?pp' 'csrc/*.inl' 'tests/cpp/*.?pp')
 
-.PHONY: demo test dev lint format stubs cpp sanitize pure bench
+.PHONY: demo test dev lint format stubs cpp example sanitize pure bench
 
 demo: $(VENV)
 	$(BIN)/pip install --quiet ".[plot]"
@@ -40,7 +40,16 @@ cpp: $(VENV)
 	$(CMAKE) -S csrc -B build/cpp $(CORE_TESTS) -DPYLINEAR_WERROR=ON
 	$(CMAKE) --build build/cpp && $(CTEST) --test-dir build/cpp
 
-# The same under the sanitizers: addresses and undefined behaviour, then threads.
+# The core installed for C++, and the example that finds it there and must print what Python computes.
+example: cpp
+	$(BIN)/pip show --quiet pylinear-dynamics || $(BIN)/pip install --quiet ".[test]"
+	rm -rf build/installed build/example
+	$(CMAKE) --install build/cpp --prefix build/installed
+	$(CMAKE) -S csrc/examples -B build/example -G Ninja -DCMAKE_PREFIX_PATH=$(CURDIR)/build/installed
+	$(CMAKE) --build build/example
+	PYLINEAR_EXAMPLE=$(CURDIR)/build/example/mode_strengths $(BIN)/pytest tests/test_cpp_example.py
+
+# The core and its tests under the sanitizers: addresses and undefined behaviour, then threads.
 sanitize: $(VENV)
 	$(BIN)/pip install --quiet cmake ninja
 	for set in address,undefined thread; do \

@@ -26,7 +26,8 @@ def one_thread() -> Iterator[None]:
     global _users, _limit
     with _lock:
         if _users == 0:
-            _limit = threadpoolctl.threadpool_limits(limits=1, user_api="blas")
+            # Selected, because what is not limited would be put back all the same, pylinear's own threads among it.
+            _limit = threadpoolctl.ThreadpoolController().select(user_api="blas").limit(limits=1)
         _users += 1
     try:
         yield

@@ -18,6 +18,9 @@ DTypeName = Literal["float64", "float32"]
 
 # No single size may exceed this; products of sizes are taken in Python's integers, and refused as memory.
 LARGEST_SIZE = 2**40
+MOST_THREADS = 1024
+# DLPack's numbers for devices whose memory the processor reads: its own, and what CUDA and ROCm pin or share.
+_HOST_MEMORY = 1, 3, 11, 13
 
 
 def show(value: object) -> str:
@@ -66,6 +69,40 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
     return value
 
 
+def plain(name: str, value: Any) -> Any:
+    """Return an array of another library as a numpy array over the same memory, through DLPack; all else as it is.
+
+    So are lists of such arrays.
+    """
+    if isinstance(value, list | tuple) and value and _foreign(value[0]):
+        return [plain(name, part) for part in value]
+    if not _foreign(value):
+        return value
+    kind = f"{type(value).__module__.partition('.')[0]} {type(value).__name__}"
+    try:
+        device = int(value.__dlpack_device__()[0])
+        if device not in _HOST_MEMORY:
+            raise TypeError(
+                f"{name} must be in the memory of the processor; got a {kind} on another device (DLPack type {device}):"
+                " move it there first (.cpu() in torch, jax.device_get)"
+            )
+        # Of torch's: a view whose signs are yet to be turned would be handed over as if they were not to be.
+        if hasattr(value, "is_neg") and value.is_neg():
+            raise BufferError("a negative view, use tensor.resolve_neg()")
+        return np.from_dlpack(value)
+    except (BufferError, RuntimeError, ValueError, AttributeError, AssertionError) as error:
+        why = " ".join(str(error).split()).rstrip(".")[:70]
+        raise TypeError(
+            f"{name} must be dense, without gradient and of a type that numpy has; got a {kind} ({why}):"
+            " use .detach() or .float() in torch, .astype in jax"
+        ) from None
+
+
+def _foreign(value: object) -> bool:
+    # What numpy has made speaks DLPack too, and keeps its own type, so that masked arrays are seen.
+    return hasattr(value, "__dlpack__") and not isinstance(value, np.ndarray | np.generic)
+
+
 def array(
     name: str,
     value: object,
@@ -83,6 +120,7 @@ def array(
     wanted = "n" if shape is None else "x".join("n" if n is None else str(n) for n in shape) or "a single number"
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{name} must not be a masked array: fill or drop the masked entries first")
+    value = plain(name, value)
     try:
         raw = np.asarray(value)
     except (ValueError, TypeError, OverflowError):
@@ -111,8 +149,9 @@ def array(
 
 def item_numbers(name: str, value: object, n_items: int, others: str) -> NDArray[np.int64]:
     """Return `value` as an array of item numbers; `others` are what else it might have been."""
-    plain = rank(value) == 1 and not isinstance(value, np.ma.MaskedArray)
-    items = np.asarray(value) if plain else np.empty(0)
+    value = plain(name, value)
+    sequence = rank(value) == 1 and not isinstance(value, np.ma.MaskedArray)
+    items = np.asarray(value) if sequence else np.empty(0)
     if items.dtype.kind not in "iu" or items.ndim != 1 or not items.size:
         raise TypeError(f"{name} must be {others} or a sequence of item numbers; got {show(value)}")
     wrong = items[(items < 0) | (items >= n_items)]
@@ -122,17 +161,17 @@ def item_numbers(name: str, value: object, n_items: int, others: str) -> NDArray
 
 
 def rank(value: object) -> int:
-    """Return the number of axes of an array_like; -1 if its rows are of unequal length."""
+    """Return the number of axes of an array_like; -1 if its rows are of unequal length, or it cannot be read."""
     try:
-        return np.ndim(value)  # type: ignore[arg-type]
-    except ValueError:
+        return np.ndim(plain("it", value))
+    except (ValueError, TypeError):
         return -1
 
 
 def rows(value: object) -> int:
     """Return the length of the first axis of an array_like; -1 if it has none."""
     try:
-        return len(value)  # type: ignore[arg-type]
+        return len(plain("it", value))
     except TypeError:
         return -1
 
@@ -156,12 +195,27 @@ def dtype_name(value: object) -> DTypeName:
 
 
 def threads(value: object) -> int:
-    """Return a number of threads; None stands for PYLINEAR_NUM_THREADS, or the processors this process may use."""
+    """Return a number of threads; None stands for `threads_by_default`, or the limit of threadpoolctl if that is less.
+
+    The limit is that of the calling thread.
+    """
+    if value is not None:
+        return integer("threads", value, 1, MOST_THREADS)
+    from pylinear import _engine  # which takes its own checks from here
+
+    return min(threads_by_default(), _engine.thread_limit() or MOST_THREADS)
+
+
+def threads_by_default() -> int:
+    """Return PYLINEAR_NUM_THREADS, or the number of processors that this process may use."""
     asked = os.environ.get("PYLINEAR_NUM_THREADS")
-    if value is None and asked:
-        if not (asked.isascii() and asked.isdigit() and 1 <= int(asked) <= 1024):
-            raise ValueError(f"PYLINEAR_NUM_THREADS must be a whole number from 1 to 1024; got {show(asked)}")
-        return int(asked)
-    if value is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return integer("threads", value, 1, 1024)
+    if not asked:
+        return processors()
+    if not (asked.isascii() and asked.isdigit() and 1 <= int(asked) <= MOST_THREADS):
+        raise ValueError(f"PYLINEAR_NUM_THREADS must be a whole number from 1 to {MOST_THREADS}; got {show(asked)}")
+    return int(asked)
+
+
+def processors() -> int:
+    """Return the number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

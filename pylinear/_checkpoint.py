@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -93,6 +92,8 @@ def _about(data: Dataset) -> dict[str, Any]:
 
 
 def _arrays(data: Dataset) -> dict[str, NDArray[Any]]:
+    import json
+
     arrays = {"outputs": data.outputs}
     if not data.one_hot:
         arrays["inputs"] = data.inputs
@@ -105,6 +106,8 @@ def _arrays(data: Dataset) -> dict[str, NDArray[Any]]:
 
 
 def _data(about: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Dataset:
+    import json
+
     if about["tree"] is not None:
         tree = Tree(about["tree"]["branching"], about["tree"]["flip"])
         _check.array("outputs", arrays["outputs"], (None, tree.n_items), arrays["outputs"].dtype.type, copy=False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 import numpy as np
@@ -19,12 +17,17 @@ RESULTS = 1
 
 def digest(configuration: dict[str, Any]) -> str:
     """Return the name of a configuration: 32 hexadecimal digits, the same for the same values in any order."""
+    import hashlib
+    import json
+
     text = json.dumps(configuration, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def of_array(array: NDArray[Any]) -> dict[str, Any]:
     """Return what tells an array from all others."""
+    import hashlib
+
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     sha256 = hashlib.sha256(little.reshape(-1).view(np.uint8).data).hexdigest()
     return {"shape": list(array.shape), "dtype": little.dtype.str, "sha256": sha256}

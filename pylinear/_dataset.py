@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -172,6 +170,7 @@ class Dataset:
         >>> data.modes.s.round(3).tolist()
         [2.0, 1.414]
         """
+        gram = _check.plain("gram", gram)
         given = _check.array("gram", gram, (None, None))
         n_features = _check.integer("n_features", n_features)
         data = cls(_root_of_gram(given, n_features), inputs, items)
@@ -411,11 +410,13 @@ def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
     OSError
         If the file cannot be read.
     """
+    import csv
+
     if not isinstance(path, str | PathLike):
         raise TypeError(f"path must be a path; got {_check.show(path)}")
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise ValueError(f"delimiter must be one character that is no quote or line end; got {_check.show(delimiter)}")
-    with Path(path).open(newline="", encoding="utf-8-sig") as file:
+    with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
         try:
             cells = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]

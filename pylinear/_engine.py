@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from functools import cache
-from pathlib import Path
 from threading import Event
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from pylinear._problem import Layers, Problem
 
 try:
-    from pylinear import _core
+    from pylinear import _pylinear_core as _core
 except ImportError:  # the pure-Python wheel
     _core = None  # type: ignore[assignment]
 
@@ -33,7 +32,7 @@ SHADOWED = (
     "Python has imported pylinear from the folder of its source, where there is no compiled core: "
     "run Python from another folder or as 'python -P', or install with 'make dev' where a C++20 compiler is"
 )
-IN_CHECKOUT = (Path(__file__).parent.parent / "csrc").exists()
+IN_CHECKOUT = os.path.exists(os.path.join(os.path.dirname(__file__), "..", "csrc"))
 
 
 class EngineMissingError(RuntimeError):
@@ -45,6 +44,11 @@ def core() -> ModuleType:
     if _core is None:
         raise EngineMissingError(SHADOWED if IN_CHECKOUT else NO_CORE)
     return _core
+
+
+def thread_limit() -> int | None:
+    """Return the most threads that threadpoolctl lets calls from this thread use; None without a limit."""
+    return None if _core is None else _core.thread_limit() or None
 
 
 def engines() -> tuple[str, ...]:
@@ -147,6 +151,8 @@ class Diffusion:
 
     def _share(self, n: int, size: int, part: Callable[[int, int], None]) -> None:
         """Call part(rank, start) for start = 0, size, ... below n; rank tells the threads apart."""
+        from concurrent.futures import ThreadPoolExecutor
+
         leave = Event()
 
         def run(rank: int) -> None:

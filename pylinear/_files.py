@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
-import json
 import math
 import os
 import struct
-import zipfile
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pylinear import _memory
+
+if TYPE_CHECKING:
+    import zipfile
+    from pathlib import Path
 
 try:
     import fcntl
@@ -31,8 +30,8 @@ StrPath = str | os.PathLike[str]
 FORMAT = 1
 _HEADER = "header"
 _LARGEST_HEADER = 2**27
-# What a damaged archive makes zipfile and numpy raise.
-_DAMAGE = zipfile.BadZipFile, ValueError, KeyError, TypeError, EOFError, RuntimeError, OverflowError, struct.error
+# What a damaged archive makes zipfile and numpy raise, besides BadZipFile.
+_DAMAGE = ValueError, KeyError, TypeError, EOFError, RuntimeError, OverflowError, struct.error
 
 
 class FileError(ValueError):
@@ -49,6 +48,11 @@ def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[s
     They are there when all of them are on the disk; until then, and if anything fails, what was there before is.
     ``numpy.load`` opens the file: its member "header" holds JSON in UTF-8.
     """
+    import json
+    import zipfile
+    from importlib.metadata import version
+    from pathlib import Path
+
     # A link stays, and what it points to is replaced.
     target = Path(os.path.realpath(path))
     members = {name: np.asarray(array, order="C") for name, array in arrays.items()}
@@ -118,12 +122,17 @@ def _bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def _digest(array: NDArray[Any]) -> str:
+    import hashlib
+
     return hashlib.sha256(_bytes(array).data).hexdigest()
 
 
 @contextlib.contextmanager
 def _opened(path: StrPath) -> Iterator[zipfile.ZipFile]:
     """Open an archive; whatever is wrong with it is one error that names it."""
+    import zipfile
+    from pathlib import Path
+
     target = Path(path)
     try:
         with target.open("rb") as file, zipfile.ZipFile(file) as archive:
@@ -131,7 +140,7 @@ def _opened(path: StrPath) -> Iterator[zipfile.ZipFile]:
             yield archive
     except FileError as error:
         raise FileError(f"{target} {error}") from None
-    except _DAMAGE as error:
+    except (zipfile.BadZipFile, *_DAMAGE) as error:
         raise FileError(f"{target} is damaged, or no file of pylinear: {error or type(error).__name__}") from None
     except OSError as error:
         if error.errno == errno.EINVAL:  # a place before the start of the file
@@ -141,6 +150,8 @@ def _opened(path: StrPath) -> Iterator[zipfile.ZipFile]:
 
 def _check_sizes(archive: zipfile.ZipFile, size: int) -> None:
     """Raise unless the members are as long as they say and fit into a file of this size."""
+    import zipfile
+
     members = archive.infolist()
     plain = all(m.compress_type == zipfile.ZIP_STORED and m.compress_size == m.file_size for m in members)
     if not plain or sum(m.file_size for m in members) > size or len({m.filename for m in members}) != len(members):
@@ -148,6 +159,8 @@ def _check_sizes(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _header(archive: zipfile.ZipFile, kind: str) -> dict[str, Any]:
+    import json
+
     text = _array(archive, _HEADER, _LARGEST_HEADER)
     about = json.loads(_bytes(text).tobytes())
     found = about["format"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
-
 from pylinear import _check, _engine
 
 
@@ -22,6 +20,8 @@ def info() -> dict[str, object]:
     >>> sorted(info())
     ['build', 'engines', 'instruction_set', 'libraries', 'threads', 'version']
     """
+    from importlib.metadata import version
+
     engines = _engine.engines()
     core = _engine.core() if "native" in engines else None
     return {

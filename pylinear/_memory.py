@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 
 def _number(path: str) -> int | None:
     """Return the whole number in a file, or None."""
     try:
-        return int(Path(path).read_text())
+        with open(path) as file:
+            return int(file.read())
     except (OSError, ValueError):
         return None
 
@@ -17,8 +16,8 @@ def available() -> int | None:
     """Return the bytes that can be allocated without swapping; None where the system does not tell."""
     limits = []
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        limits += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
+        with open("/proc/meminfo") as lines:
+            limits += [int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")]
     except OSError:
         pass
     # A container may have less than its machine.

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TypeAlias
 
 import numpy as np
 
 from pylinear._check import show
 
-RNG = int | np.integer | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None
+# In quotes, since numpy.random is loaded when it is first used.
+RNG: TypeAlias = "int | np.integer | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None"
 
 
 class Use(IntEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import sys
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ class Ranks:
 
     def __init__(self, comm: Any, n_features: int) -> None:
         self.comm = comm
-        self.rank, self.size = (0, 1) if comm is None else _rank_and_size(comm)
+        self.rank, self.size = (0, 1) if comm is None else rank_and_size(comm)
         core = _engine.core()
         shares = [core.rows_of(n_features=n_features, rank=r, ranks=self.size) for r in range(self.size)]
         self._shares = [slice(*rows) for rows in shares]
@@ -78,17 +78,18 @@ class Ranks:
             raise error
 
 
-def _rank_and_size(comm: Any) -> tuple[int, int]:
-    try:
-        from mpi4py import MPI
-    except ImportError:
-        raise TypeError(f"comm must be an mpi4py communicator; got {_check.show(comm)}") from None
-    if not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
+def rank_and_size(comm: Any) -> tuple[int, int]:
+    """Return the two of the argument `comm`."""
+    # Whoever has a communicator has loaded it; to load it is to start MPI.
+    MPI = sys.modules.get("mpi4py.MPI")
+    if MPI is None or not isinstance(comm, MPI.Intracomm) or comm == MPI.COMM_NULL:
         raise TypeError(f"comm must be an mpi4py communicator; got {_check.show(comm)}")
     return comm.Get_rank(), comm.Get_size()
 
 
 def _digest(value: Any) -> str:
+    import hashlib
+
     if isinstance(value, np.ndarray):
         return f"{value.shape} {hashlib.sha256(np.ascontiguousarray(value).data).hexdigest()}"
     return repr(value)

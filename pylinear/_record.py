@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -108,6 +107,8 @@ class Task:
         """Return what two functions return, called at the same time where a thread is free."""
         if not self.parallel:
             return one(), other()
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(1) as pool:
             beside = pool.submit(one)
             second = other()

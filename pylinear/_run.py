@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from pylinear._record import Settled
 from pylinear._reduction import Reducer, Reduction
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import xarray
 
 

@@ -128,7 +128,7 @@ class Simulation:
         self._data = with_outputs(data)
         self.dtype = _check.dtype_name(dtype)
         self._rate = check_rate(rate, self.dtype)
-        self.threads = _check.threads(threads)
+        self.threads, self._asked_threads = _check.threads(threads), threads
         self.update = _check.choice("update", update, ("online", "batch"))
         self._asked_route = check_route(route, data, self.update)
         self._ranks = Ranks(comm, data.n_features)
@@ -310,7 +310,9 @@ class Simulation:
         with self._at_rest() as network:
             until = np.array([network.position + count])
             self._seen = None if count else self._seen
-            _, status = network.record(until, threads=self.threads, stop=_engine.core().StopFlag(), **into)
+            # A limit that threadpoolctl has set meanwhile counts.
+            n_threads = min(self.threads, _check.threads(self._asked_threads))
+            _, status = network.record(until, threads=n_threads, stop=_engine.core().StopFlag(), **into)
             self._presentations = int(network.position)
         if status == "diverged":
             self.status = "diverged"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +25,9 @@ from pylinear._rule import Order, Route, best_route
 from pylinear._run import Networks, Run, TrainingInterrupted
 from pylinear._stop import Interrupted, Stop
 from pylinear._training_file import TrainingFile
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 
 def train(
@@ -233,6 +235,8 @@ class _Training:
 
     def run(self) -> Run:
         """Train all networks."""
+        from concurrent.futures import ThreadPoolExecutor
+
         pool = ThreadPoolExecutor(self._plan.workers)
         tasks: list[Future[None]] = []
         interrupted = False
@@ -257,6 +261,8 @@ class _Training:
 
     def _wait(self, tasks: list[Future[None]]) -> None:
         """Return when all tasks have ended or one has failed."""
+        from concurrent.futures import FIRST_EXCEPTION, wait
+
         while True:
             # In slices: an interrupt that comes from another thread does not wake a waiting one.
             done, unfinished = wait(tasks, timeout=0.05, return_when=FIRST_EXCEPTION)

@@ -6,7 +6,6 @@ import os
 import time
 import warnings
 from collections import defaultdict
-from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -36,6 +35,8 @@ class TrainingFile:
     def __init__(self, path: _files.StrPath) -> None:
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"checkpoint must be a path; got {_check.show(path)}")
+        from pathlib import Path
+
         self.path = Path(path)
         self._told: dict[str, Any] | None = None
         self._records: dict[Name, Record] = {}

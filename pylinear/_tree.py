@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise, repeat
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _check, _engine, _memory
+from pylinear import _check, _engine, _memory, _tree_gram
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, frozen
 from pylinear._random import RNG, Use, philox_key, seed_of
@@ -64,20 +64,18 @@ class Tree:
     """
 
     def __init__(self, branching: Iterable[int], flip: float | Iterable[float]) -> None:
+        branching, flip = _check.plain("branching", branching), _check.plain("flip", flip)
         if isinstance(branching, str) or not isinstance(branching, Iterable):
             raise TypeError(f"branching must be a sequence of whole numbers; got {_check.show(branching)}")
         self.branching = tuple(_check.integer("branching", b, 1, _MOST_ITEMS) for b in branching)
         if not self.branching:
             raise ValueError("branching must name the children of at least one level; got an empty sequence")
-        n_items = 1
-        for children in self.branching:
-            n_items *= children
-        if n_items > _MOST_ITEMS or len(self.branching) > _MOST_LEVELS:
-            got = f"{n_items} items over {len(self.branching)}"
+        self.n_items = math.prod(self.branching)
+        if self.n_items > _MOST_ITEMS or len(self.branching) > _MOST_LEVELS:
+            got = f"{self.n_items} items over {len(self.branching)}"
             raise ValueError(
                 f"branching must lead to at most {_MOST_ITEMS} items over {_MOST_LEVELS} levels; got {got}"
             )
-        self.n_items = n_items
         self.n_levels = len(self.branching) + 1
         per_level = (
             repeat(flip, len(self.branching)) if _check.rank(flip) == 0 or not isinstance(flip, Iterable) else flip
@@ -315,10 +313,10 @@ class Tree:
         >>> int(np.bitwise_count(bits[0] ^ bits[1]).sum()), int(tree.gram(100, rng=1)[0, 1])
         (11, 78)
         """
-        n_features, _, diffusion = self._diffusion(n_features, rng, first, engine, threads)
-        self._require_outputs(n_features, 1 / 8, diffusion)
-        out = np.empty((self.n_items, -(-n_features // 64)), dtype=np.uint64)
-        diffusion.sample_bits(n_features, out)
+        n, _, diffusion = self._diffusion(n_features, rng, first, engine, threads)
+        self._require_outputs(n, 1 / 8, diffusion)
+        out = np.empty((self.n_items, -(-n // 64)), dtype=np.uint64)
+        diffusion.sample_bits(n, out)
         return out
 
     def gram(
@@ -329,26 +327,35 @@ class Tree:
         first: int = 0,
         engine: Engine = "auto",
         threads: int | None = None,
+        executor: Any = None,
+        comm: Any = None,
     ) -> NDArray[np.int64]:
         r"""Return :math:`Y^T Y` of the features that `sample` draws, without keeping them.
 
         Parameters
         ----------
         n_features, rng, first, engine, threads
-            As for `sample`. The features are drawn and counted in small parts, so that their number costs time and no
-            memory.
+            As for `sample`; the number of features costs time and no memory. With workers, ``threads`` are each one's,
+            1 by default.
+        executor : optional
+            Anything with ``submit``, as a pool of processes or a client of dask: its workers share the features.
+        comm : mpi4py.MPI.Intracomm, optional
+            Its ranks share the features. All must call alike, and each gets the result; for ``rng=None`` by one seed.
 
         Returns
         -------
         (P, P) int64
-            Entry (i, j) is the sum over the features of the product of items i and j, exactly.
+            Entry (i, j) is the sum over the features of the product of items i and j, exactly, whoever counts.
+
+        Raises
+        ------
+        RuntimeError
+            If the executor fails before all is counted, or a rank does.
 
         Notes
         -----
-        With :math:`d_{ij}` the number of features in which items i and j differ, :math:`(Y^T Y)_{ij} = N - 2 d_{ij}`.
-        The expectation is N times `covariance`; the eigenvalues are the squares of the sample's singular values.
-        Matrices of ranges of features that adjoin add up to that of the whole, so that machines can share the work:
-        each takes the same ``rng``, as a whole number, and a ``first`` of its own.
+        With :math:`d_{ij}` the number of features in which items i and j differ, :math:`(Y^T Y)_{ij} = N - 2 d_{ij}`;
+        its expectation is N times `covariance`, its eigenvalues the squares of the sample's singular values.
 
         Examples
         --------
@@ -359,14 +366,15 @@ class Tree:
         >>> np.array_equal(tree.gram(400_000, rng=1) + tree.gram(600_000, rng=1, first=400_000), gram)
         True
         """
-        n_features, _, diffusion = self._diffusion(n_features, rng, first, engine, threads)
+        n, seed, diffusion = self._diffusion(n_features, rng, first, engine, threads)
+        if executor is not None or comm is not None:
+            features = _tree_gram.Features(self.branching, self.flip, diffusion.first, n, seed)
+            return _tree_gram.shared(features, engine, threads, executor, comm, drawn=rng is None)
         # The core keeps 512 words a node; each thread counts for itself, and numba adds the counts up in two more.
-        scratch = int(self._nodes.sum()) * 512 * 8
-        matrix = 8 * self.n_items**2
-        wanted = f"the products of {self.n_items} items"
-        _memory.require(wanted, diffusion.threads * (scratch + matrix) + 3 * matrix)
+        scratch, matrix = int(self._nodes.sum()) * 512 * 8, 8 * self.n_items**2
+        _memory.require(f"the products of {self.n_items} items", diffusion.threads * (scratch + matrix) + 3 * matrix)
         out = np.empty((self.n_items, self.n_items), dtype=np.int64)
-        diffusion.gram(n_features, out)
+        diffusion.gram(n, out)
         return out
 
     def _diffusion(
@@ -378,8 +386,8 @@ class Tree:
         n_threads = _check.threads(threads)
         chosen = _engine.choose_sampler(engine)
         seed = seed_of(rng)
-        # Fraction, because flip * 2^64 must be the same whole number on every machine.
-        threshold = tuple(int(Fraction(e) * 2**64) for e in self.flip)
+        # A ratio of whole numbers, because flip * 2^64 must be the same on every machine.
+        threshold = tuple((above << 64) // below for above, below in (e.as_integer_ratio() for e in self.flip))
         key = philox_key(seed, Use.DIFFUSION)
         return n, seed, _engine.Diffusion(chosen, self.branching, threshold, key, start, min(n_threads, n // 64 + 2))
 

@@ -24,9 +24,11 @@ def run(n, script, *args, timeout=60):
         # All ranks are on this machine, whatever it can reach.
         "HYDRA_LAUNCHER": "fork",
         "HYDRA_IFACE": "lo",
-        # As python -P: the folder that it is started from is not where pylinear is imported from.
-        "PYTHONSAFEPATH": "1",
     }
+    if not isinstance(script, Path):
+        # The folder that it is started from is not where pylinear is imported from. With a file, mpi4py puts the folder
+        # of that in its place; under this option it would take the place of the first one in PYTHONPATH.
+        environment["PYTHONSAFEPATH"] = "1"
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         started = subprocess.Popen([*command, *map(str, args)], stdout=out, stderr=err, env=environment)
         try:

@@ -108,6 +108,8 @@ SCALARS = [
     (lambda x: gram(engine=x), "engine", ["cuda", None, 3]),
     (lambda x: gram(threads=x), "threads", [0, -1, 2.0, "2", True, 10**6]),
     (lambda x: gram(rng=x), "rng", [-1, 1.5, "0", [1, 2], True, np.random.RandomState(0)]),
+    (lambda x: gram(executor=x), "executor", ["pool", 3, object(), [], {"submit": print}]),
+    (lambda x: gram(comm=x), "comm", ["world", 3, object(), [], 1.5]),
     (lambda x: pl.Tree((2, 2), 0.1).singular_values(x), "n_features", [*NOT_INTEGERS, 0, -1, *HUGE]),
     (
         lambda x: pl.Tree((2, 2), 0.1).singular_value_statistics(x),
@@ -334,6 +336,14 @@ CORE_SCALARS = [
     (lambda x: simulation(dtype=x), "dtype", ["float16", None, 3]),
     (lambda x: simulation(threads=x), "threads", [0, -1, 2.0, "2", True]),
     (lambda x: advance(epochs=x), "epochs", [*(x for x in NOT_REALS if x is not None), -1, 1e30]),
+    (lambda x: pl.ZarrRecorder(x, simulation()), "path", [None, 3, ["a"], 1.5]),
+    (lambda x: pl.ZarrRecorder("recording", x), "sim", [None, 3, DATA, "sim"]),
+    (lambda x: pl.ZarrRecorder("recording", simulation(), x), "keep", ["hidden", None, 3, ["maps"], [3]]),
+    (
+        lambda x: pl.ZarrRecorder("recording", simulation(), chunk=x),
+        "chunk",
+        [*NOT_INTEGERS[:1], *HUGE, 0, -1, 1.5, True],
+    ),
     (lambda x: advance(presentations=x), "presentations", [*(x for x in NOT_INTEGERS if x is not None), -1, *HUGE[1:]]),
 ]
 ARRAYS = {

@@ -14,7 +14,7 @@ import pylinear
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(pylinear.__path__, "pylinear.")
-    if module.name not in {"pylinear._core", "pylinear.__main__"}
+    if module.name not in {"pylinear._pylinear_core", "pylinear.__main__"}
 ]
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

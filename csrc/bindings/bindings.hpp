@@ -29,5 +29,6 @@ inline void rethrow_signal() {
 
 void register_sampler(pybind11::module_& module);
 void register_online(pybind11::module_& module);
+void register_threads(pybind11::module_& module);
 
 }  // namespace pylinear::bindings

@@ -5,7 +5,7 @@
 
 namespace py = pybind11;
 
-PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
+PYBIND11_MODULE(_pylinear_core, module, py::mod_gil_not_used()) {
   using namespace pylinear::bindings;
   module.doc() = "The compiled core of pylinear. Use it through the public names.";
   module.attr("version") = PYLINEAR_VERSION;
@@ -14,4 +14,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   py::class_<StopFlag>(module, "StopFlag").def(py::init<>()).def("set", [](StopFlag& flag) { flag.raised = true; });
   register_sampler(module);
   register_online(module);
+  register_threads(module);
 }

@@ -1,8 +1,22 @@
 #include "core/sampler.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
 
 namespace pylinear {
+
+Tree make_tree(std::vector<Index> branching, double flip) {
+  if (!(flip >= 0 && flip <= 0.5)) throw std::invalid_argument("flip must be between 0 and 0.5");
+  if (branching.empty() || std::any_of(branching.begin(), branching.end(), [](Index b) { return b < 1; })) {
+    throw std::invalid_argument("branching must be one or more numbers of at least 1");
+  }
+  // No more digits than a double has: the same whole number on every machine, and in Python.
+  const auto threshold = static_cast<std::uint64_t>(std::ldexp(flip, 64));
+  std::vector<std::uint64_t> thresholds(branching.size(), threshold);
+  return {std::move(branching), std::move(thresholds)};
+}
 
 Index Tree::n_leaves() const {
   Index leaves = 1;

@@ -19,6 +19,9 @@ struct Tree {
   Index n_leaves() const;
 };
 
+/// The tree with one flip probability, 0 to 0.5, on all branches.
+Tree make_tree(std::vector<Index> branching, double flip);
+
 /// Features first .. first + n - 1 of the process that (tree, key) define. The signs of a block of 64 features
 /// (kernels/bits.hpp) depend on (tree, key, block) alone.
 struct Features {

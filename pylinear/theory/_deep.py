@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,10 +13,14 @@ from pylinear.theory._modes import log_ratio, mode_strength, shallow_strength, t
 
 # Above this logit of u / s, u is s to the last digit.
 _LEARNED = 40.0
-# Abscissae and weights on [0, 1]. Neither integrand has a singularity nearer than 1 to an interval of that length, so
-# that 16 points exhaust float64.
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(16)
-_NODES, _WEIGHTS = (1 + _NODES) / 2, _WEIGHTS / 2
+
+
+@cache
+def _quadrature() -> tuple[Floats, Floats]:
+    """Return abscissae and weights on [0, 1]."""
+    # Neither integrand has a singularity nearer than 1 to an interval of that length: 16 points exhaust float64.
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    return (1 + nodes) / 2, weights / 2
 
 
 def deep_time(a: ArrayLike, s: ArrayLike, a0: ArrayLike, layers: int, tau: ArrayLike = 1.0) -> Floats:
@@ -179,9 +185,10 @@ def _clock(gain: Floats, s: Floats, a0: Floats, layers: int) -> Floats:
 
     Times tau / (L s), this is time: :math:`dy/dt = L s u^r/\tau`.
     """
+    nodes, weights = _quadrature()
     r, start = 1 - 2 / layers, np.log(a0) - np.log(s - a0)
-    y = start[..., None] + gain[..., None] * _NODES
-    near = gain * s**-r * (np.exp(r * np.logaddexp(0, -y)) @ _WEIGHTS)
+    y = start[..., None] + gain[..., None] * nodes
+    near = gain * s**-r * (np.exp(r * np.logaddexp(0, -y)) @ weights)
     far = _antiderivative(start + gain, s, layers) - _antiderivative(start, s, layers)
     return np.where(gain < 1, near, far)
 
@@ -199,8 +206,9 @@ def _antiderivative(y: Floats, s: Floats, layers: int) -> Floats:
     z, log_z = expit(lower), -np.logaddexp(0, -lower)
     bounded = np.expm1(e * log_z) / e + z ** (1 + e) / (1 + e) * hyp2f1(1, 1 + e, 2 + e, z)
     dormant = s**-r * bounded - np.exp(-r * (log_z + np.log(s))) / r
-    x = np.exp(-upper)[..., None] * _NODES
-    correction = (np.expm1(r * np.log1p(x)) / _NODES) @ _WEIGHTS
+    nodes, weights = _quadrature()
+    x = np.exp(-upper)[..., None] * nodes
+    correction = (np.expm1(r * np.log1p(x)) / nodes) @ weights
     learned = s**-r * (upper - correction + digamma(1) - digamma(1 + e) - 1 / r)
     return np.where(y < 0, dormant, learned)
 

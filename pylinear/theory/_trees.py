@@ -66,6 +66,7 @@ def tree_covariance(parent: Iterable[int], flip: float | Iterable[float]) -> Flo
 
 def _parents_of(parent: Iterable[int]) -> list[int]:
     """Return the parents as whole numbers, one of them -1."""
+    parent = _check.plain("parent", parent)
     if isinstance(parent, str) or not isinstance(parent, Iterable) or _check.rank(parent) == 0:
         raise TypeError(f"parent must be a sequence of whole numbers; got {_check.show(parent)}")
     given = list(parent)
@@ -79,6 +80,7 @@ def _parents_of(parent: Iterable[int]) -> list[int]:
 
 def _flips_of(flip: float | Iterable[float], n_nodes: int) -> Floats:
     """Return the flip probability of the branch above each node."""
+    flip = _check.plain("flip", flip)
     if _check.rank(flip) == 0 or not isinstance(flip, Iterable):
         return np.full(n_nodes, _check.real("flip", flip, 0.0, 0.5))
     out = np.array([_check.real(f"flip of node {i}", e, 0.0, 0.5) for i, e in enumerate(flip)])

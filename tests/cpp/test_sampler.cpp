@@ -1,3 +1,6 @@
+#include <limits>
+#include <stdexcept>
+
 #include "check.hpp"
 #include "core/sampler.hpp"
 
@@ -34,11 +37,32 @@ void check_range(std::uint64_t first, Index n, int threads) {
   for (Index i = 0; i < gram_of.size(); ++i) CHECK(gram_of[i] == expected[i]);
 }
 
+template <class F>
+bool refuses(F&& f) {
+  try {
+    f();
+  } catch (const std::invalid_argument&) {
+    return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 int main() {
   CHECK(tree.n_nodes() == 9);
   CHECK(tree.n_leaves() == kItems);
+
+  const Tree even = make_tree({2, 3}, 0.1);
+  CHECK(even.branching == tree.branching);
+  // floor(0.1 * 2^64), 0.1 being the double next to it; 0.5 is half of all numbers.
+  CHECK((even.threshold == std::vector<std::uint64_t>{0x1999999999999a00, 0x1999999999999a00}));
+  CHECK(make_tree({2}, 0.5).threshold[0] == std::uint64_t{1} << 63);
+  for (const double flip : {-0.1, 0.51, std::numeric_limits<double>::quiet_NaN()}) {
+    CHECK(refuses([&] { make_tree({2}, flip); }));
+  }
+  CHECK(refuses([] { make_tree({}, 0.1); }));
+  CHECK(refuses([] { make_tree({2, 0}, 0.1); }));
 
   constexpr Index n = 1000;
   Array<double> whole(n * kItems);

@@ -6,7 +6,7 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'gram', 'instruction_set', 'philox', 'rows_of', 'sample', 'sample_bits', 'version']
+__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'gram', 'instruction_set', 'philox', 'rows_of', 'sample', 'sample_bits', 'thread_limit', 'version']
 class StopFlag:
     def __init__(self) -> None:
         ...
@@ -134,6 +134,10 @@ def sample(branching: collections.abc.Sequence[typing.SupportsInt | typing.Suppo
 def sample_bits(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, n: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.uint64], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
     Fill out with n features from first on, one bit each.
+    """
+def thread_limit() -> int:
+    """
+    The limit that threadpoolctl has set in the calling thread, 0 for none; kept by pylinear_set_num_threads.
     """
 build: str
 version: str

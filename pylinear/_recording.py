@@ -1,0 +1,342 @@
+"""Recordings of long simulations in zarr stores (needs ``pylinear-dynamics[zarr]``), which grow by chunks."""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from pylinear import _check, theory
+from pylinear._files import FileError, StrPath
+from pylinear._simulation import Simulation
+
+if TYPE_CHECKING:
+    import xarray
+
+_KIND = "pylinear recording 1"
+_MOST_RECORDS, _CHUNK_BYTES = 256, 2**24
+# Seconds after which records are written though they do not fill a chunk.
+_LONGEST_WAIT = 60.0
+# Written of every store and compared with the simulation that is to go on with it; words for what differs.
+_SAME = ("n_features", "n_items", "n_inputs", "hidden_units", "rate", "update", "order", "rng", "dtype", "keep")
+
+
+class _Quantity(NamedTuple):
+    """What is recorded each time: its axes, of which one is time, its type, and where it comes from."""
+
+    axes: tuple[str, ...]
+    kind: str
+    of: Callable[[Simulation], Any]
+
+
+class ZarrRecorder:
+    """Records a simulation, as it goes on, in a zarr store on disk.
+
+    Called with the simulation, it records where that is. Records are written by chunks, when a minute has passed, and
+    when the recorder is closed, as it is at the end of a ``with`` block. The state that the simulation is in when the
+    store is made is the first record; a second record of the same presentation is not made.
+
+    A store that is there already is gone on with. Records after the simulation's presentation are dropped, so that
+    with a simulation that `Simulation.load` has brought back the recording becomes the same as an unbroken one: call
+    `flush` before each ``sim.save(...)``.
+
+    If the process is killed, the store opens with all records but those of the last chunk.
+
+    Parameters
+    ----------
+    path : str or path
+        Folder of the store.
+    sim : Simulation
+        What is recorded.
+    keep : collection of {"hidden", "weights"}
+        What to record besides mode strengths and loss.
+    chunk : int, optional
+        Records in a chunk; by default as many as take some megabytes, at most 256.
+
+    Raises
+    ------
+    FileError
+        If there is something else at `path`, a damaged store, or the recording of another simulation: of other sizes,
+        data, rate, order, seed or type.
+    ImportError
+        Without zarr.
+    OSError
+        If the store cannot be written.
+
+    Notes
+    -----
+    ``xarray.open_zarr(path)`` gives what `to_xarray` does. ``n_valid`` among its attributes, which is written last, is
+    the number of records that are complete.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np, pylinear as pl
+    >>> sim = pl.Simulation(pl.toy(), np.ones((3, 4)), np.ones((5, 3)), rate=0.01, rng=0)
+    >>> path = tempfile.mkdtemp() + "/run.zarr"
+    >>> with pl.ZarrRecorder(path, sim) as record:
+    ...     sim.advance(epochs=100, every=20, hook=record)
+    >>> recording = record.to_xarray()
+    >>> recording.epoch.values.tolist()
+    [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]
+    >>> recording.mode_strength.sel(run=0, mode=1).shape
+    (6,)
+    """
+
+    def __init__(self, path: StrPath, sim: Simulation, keep: Collection[str] = (), *, chunk: int | None = None) -> None:
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"path must be a path; got {_check.show(path)}")
+        if not isinstance(sim, Simulation):
+            raise TypeError(f"sim must be a pylinear.Simulation; got {_check.show(sim)}")
+        if sim.rows != slice(0, sim.data.n_features):
+            raise ValueError("sim must be of one process, made without comm, for a recording")
+        asked = None if chunk is None else _check.integer("chunk", chunk, 1, 2**31)
+        self._path, self._sim = os.path.abspath(path), sim
+        self._keep = _kept(keep)
+        self._quantities = _quantities(self._keep)
+        self._buffer: list[dict[str, Any]] = []
+        self._n_valid, self._last, self._flushed = 0, -1, time.monotonic()
+        self._open(asked)
+        if self._last < 0:
+            self(sim)
+
+    def __repr__(self) -> str:
+        return f"ZarrRecorder({self._path!r}, {self._n_valid + len(self._buffer)} records)"
+
+    def __enter__(self) -> ZarrRecorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __call__(self, sim: Simulation) -> None:
+        """Record the simulation where it is."""
+        if sim is not self._sim:
+            raise ValueError("sim must be the simulation that the recorder was made for")
+        if sim.presentations == self._last:
+            return
+        self._buffer.append({name: quantity.of(sim) for name, quantity in self._quantities.items()})
+        self._last = sim.presentations
+        late = time.monotonic() - self._flushed > _LONGEST_WAIT
+        if late or (self._n_valid + len(self._buffer)) % self._chunk == 0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been recorded; if that fails, it is kept, and can be written later."""
+        if not self._buffer:
+            return
+        first, end = self._n_valid, self._n_valid + len(self._buffer)
+        group = _group(self._path)
+        for name, quantity in self._quantities.items():
+            values = np.array([record[name] for record in self._buffer])
+            if "run" in quantity.axes:
+                values = values[None]
+            array = group[name]
+            array.resize(_length(array.shape, quantity.axes, end))
+            array[(slice(None),) * quantity.axes.index("time") + (slice(first, end),)] = values
+        group["completed"][:] = self._last
+        group["status"][:] = np.array([self._sim.status], dtype=object)
+        self._count(end)
+        self._buffer, self._flushed = [], time.monotonic()
+
+    def close(self) -> None:
+        """Write what has been recorded. The recorder can still be used."""
+        self.flush()
+
+    def to_xarray(self) -> xarray.Dataset:
+        """Return what has been recorded, with the names that `Run.to_xarray` gives; values are read when used."""
+        import xarray
+
+        self.flush()
+        return xarray.open_dataset(self._path, engine="zarr", chunks=None).isel(time=slice(self._n_valid))
+
+    def _count(self, n_valid: int) -> None:
+        """Tell how many records are complete."""
+        import zarr
+
+        # One document then holds the lengths of all arrays, so that whoever opens the store sees all or none of a
+        # chunk.
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
+            zarr.consolidate_metadata(self._path, zarr_format=3)
+        zarr.open_group(self._path, mode="r+").attrs["n_valid"] = n_valid
+        self._n_valid = n_valid
+
+    def _open(self, chunk: int | None) -> None:
+        """Go on with the store that is there, or make one."""
+        try:
+            import zarr  # noqa: F401
+        except ImportError:
+            raise ImportError("ZarrRecorder needs zarr: pip install 'pylinear-dynamics[zarr]'") from None
+        here = _about(self._sim, self._keep)
+        there = _attributes(self._path)
+        if there is not None:
+            _check_same(self._path, there, here)
+        if there is None or "n_valid" not in there:  # the process was killed as it made it
+            self._chunk = chunk or self._records_in_a_chunk()
+            self._make(here)
+        else:
+            self._chunk = int(there["records_in_a_chunk"])
+            self._resume(int(there["n_valid"]))
+
+    def _records_in_a_chunk(self) -> int:
+        size = sum(np.asarray(quantity.of(self._sim)).nbytes for quantity in self._quantities.values())
+        return max(1, min(_MOST_RECORDS, _CHUNK_BYTES // size))
+
+    def _make(self, about: dict[str, Any]) -> None:
+        """Make a store without records."""
+        import zarr
+
+        sim, modes = self._sim, self._sim.data.modes
+        attributes = {**about, "records_in_a_chunk": self._chunk}
+        attributes["coordinates"] = "epoch presentation status completed"  # as xarray reads them
+        group = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=attributes)
+        for name, quantity in self._quantities.items():
+            _make_array(group, name, quantity, np.shape(quantity.of(sim)), self._chunk)
+        group["epoch"].attrs["units"] = "epochs"
+        fixed: dict[str, tuple[tuple[str, ...], Any]] = {
+            "run": (("run",), np.arange(1)),
+            "mode": (("mode",), np.arange(1, modes.s.size + 1)),
+            "completed": (("run",), np.array([sim.presentations])),
+            "association_strength": (("mode",), modes.s),
+        }
+        if sim.presentations == 0:
+            strengths = theory.initial_strength(sim.w21, sim.w32, modes.u, modes.v)
+            fixed["initial_strength"] = ("run", "mode"), strengths[None]
+        for name, (axes, values) in fixed.items():
+            group.create_array(name, data=np.ascontiguousarray(values), dimension_names=axes)
+        names = {"status": ("run", [sim.status])}
+        if "hidden" in self._keep:
+            names["item"] = "item", list(sim.data.items)
+        for name, (axis, texts) in names.items():
+            array = group.create_array(name, shape=(len(texts),), dtype=str, dimension_names=(axis,))
+            array[:] = np.array(texts, dtype=object)
+        self._count(0)
+
+    def _resume(self, n_valid: int) -> None:
+        """Drop what is not complete, and what comes after the simulation's presentation."""
+        _remove_parts(self._path)
+        group = _group(self._path)
+        try:
+            arrays = {name: group[name] for name in self._quantities}
+            times = arrays["presentation"][:n_valid]
+        except (KeyError, ValueError, OSError) as error:
+            raise FileError(f"{self._path} is damaged: {error}") from error
+        lengths = [array.shape[self._quantities[name].axes.index("time")] for name, array in arrays.items()]
+        if min(lengths) < n_valid or np.any(np.diff(times) <= 0):
+            raise FileError(f"{self._path} is damaged: it does not hold the {n_valid} records that it says")
+        kept = int(np.searchsorted(times, self._sim.presentations, side="right"))
+        if kept < n_valid:
+            group.attrs["n_valid"] = kept  # first: from here on the others are not believed
+        for name, array in arrays.items():
+            array.resize(_length(array.shape, self._quantities[name].axes, kept))
+        self._count(kept)
+        self._last = int(times[kept - 1]) if kept else -1
+
+
+def _kept(keep: object) -> tuple[str, ...]:
+    if isinstance(keep, str) or not isinstance(keep, Collection):
+        raise TypeError(f"keep must be a collection of 'hidden' and 'weights'; got {_check.show(keep)}")
+    return tuple(sorted({_check.choice("keep", x, ("hidden", "weights")) for x in keep}))
+
+
+def _quantities(keep: tuple[str, ...]) -> dict[str, _Quantity]:
+    run = "run", "time"
+    out = {
+        "presentation": _Quantity(("time",), "int64", lambda sim: sim.presentations),
+        "epoch": _Quantity(("time",), "float64", lambda sim: sim.epochs),
+        "mode_strength": _Quantity((*run, "mode"), "float64", lambda sim: sim.mode_strengths),
+        "loss": _Quantity(run, "float64", lambda sim: sim.loss),
+    }
+    if "hidden" in keep:
+        out["hidden"] = _Quantity((*run, "hidden_unit", "item"), "", lambda sim: sim.hidden)
+    if "weights" in keep:
+        out["w21"] = _Quantity((*run, "hidden_unit", "input"), "", lambda sim: sim.w21)
+        out["w32"] = _Quantity((*run, "feature", "hidden_unit"), "", lambda sim: sim.w32)
+    return out
+
+
+def _about(sim: Simulation, keep: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a recording follows from, in types that JSON has."""
+    import hashlib
+    from importlib.metadata import version
+
+    data, digest = sim.data, hashlib.sha256()
+    for array in (data.outputs,) if data.one_hot else (data.outputs, data.inputs):
+        digest.update(np.ascontiguousarray(array).data)
+    return {
+        "kind": _KIND,
+        **{name: getattr(data, name) for name in ("n_features", "n_items", "n_inputs")},
+        **{name: getattr(sim, name) for name in ("hidden_units", "rate", "update", "dtype", "route")},
+        "order": sim.order if isinstance(sim.order, str) else sim.order.tolist(),
+        "rng": str(sim.rng),
+        "keep": list(keep),
+        "data_sha256": digest.hexdigest(),
+        "version": version("pylinear-dynamics"),
+    }
+
+
+def _check_same(path: str, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Raise unless a store is a recording of this simulation."""
+    if there.get("kind") != _KIND:
+        raise FileError(f"{path} must be a recording of pylinear or not be there; it is something else")
+    for name in _SAME:
+        if there.get(name) != here[name]:
+            told = f"{_check.show(there.get(name))} there and {_check.show(here[name])} here"
+            raise FileError(f"{path} must be a recording of this simulation; {name} is {told}")
+    if there.get("data_sha256") != here["data_sha256"]:
+        raise FileError(f"{path} must be a recording of this simulation; it learned other data")
+
+
+def _attributes(path: str) -> dict[str, Any] | None:
+    """Return the attributes of a store; None if there is nothing, not even a file, at `path`."""
+    import zarr
+
+    if not os.path.exists(path) or (os.path.isdir(path) and not os.listdir(path)):
+        return None
+    try:
+        return dict(zarr.open_group(path, mode="r", use_consolidated=False).attrs)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        why = " ".join(str(error).split())[:100]
+        raise FileError(f"{path} must be a recording of pylinear or not be there; it cannot be read: {why}") from None
+
+
+def _group(path: str) -> Any:
+    import zarr
+
+    # Not what was consolidated, which is older than the arrays.
+    return zarr.open_group(path, mode="r+", use_consolidated=False)
+
+
+def _length(shape: tuple[int, ...], axes: tuple[str, ...], records: int) -> tuple[int, ...]:
+    return tuple(records if axis == "time" else n for axis, n in zip(axes, shape, strict=True))
+
+
+def _make_array(group: Any, name: str, quantity: _Quantity, shape: tuple[int, ...], records: int) -> None:
+    """Make the array of one quantity, of this shape at one time, without records."""
+    kind = np.dtype(quantity.kind or group.attrs["dtype"])
+    lead = quantity.axes[: len(quantity.axes) - len(shape)]
+    chunks = list(shape)
+    if chunks:  # large weights in parts, of which a codec takes two gigabytes at the most
+        row = kind.itemsize * records * max(1, int(np.prod(shape[1:])))
+        chunks[0] = max(1, min(shape[0], 4 * _CHUNK_BYTES // row))
+    group.create_array(
+        name,
+        shape=(*_length((1,) * len(lead), lead, 0), *shape),
+        chunks=(*_length((1,) * len(lead), lead, records), *chunks),
+        dtype=kind,
+        fill_value=np.nan if kind.kind == "f" else 0,
+        dimension_names=quantity.axes,
+    )
+
+
+def _remove_parts(path: str) -> None:
+    """Remove the files that a killed process was writing."""
+    for folder, _, names in os.walk(path):
+        for name in names:
+            if name.endswith(".partial"):
+                os.unlink(os.path.join(folder, name))

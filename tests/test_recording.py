@@ -1,0 +1,305 @@
+"""Recordings in zarr stores: the same as what a run holds, whatever happened on the way."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import pylinear as pl
+
+xarray = pytest.importorskip("xarray")
+pytest.importorskip("zarr")
+
+pytestmark = pytest.mark.core
+
+RNG = np.random.default_rng(0)
+W21, W32 = RNG.normal(scale=0.1, size=(3, 4)), RNG.normal(scale=0.1, size=(5, 3))
+DATA = pl.toy()
+
+
+def simulation(**changes):
+    return pl.Simulation(**{"data": DATA, "w21": W21, "w32": W32, "rate": 0.02, "rng": 7, **changes})
+
+
+def recorded(path, sim, epochs, **options):
+    with pl.ZarrRecorder(path, sim, **{"chunk": 4, **options}) as record:
+        sim.advance(epochs=epochs, every=2, hook=record)
+    return opened(path)
+
+
+def opened(path):
+    return xarray.open_dataset(path, engine="zarr", chunks=None).load()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_recording_is_labelled_as_a_run_is(tmp_path, dtype):
+    found = recorded(tmp_path / "a.zarr", simulation(dtype=dtype), 20, keep=["hidden", "weights"])
+    run = pl.train(
+        DATA, hidden=3, rate=0.02, epochs=20, init=(W21, W32), rng=7, record=np.arange(0, 21, 2), reduce=False,
+        order="reshuffled", keep=["hidden", "weights"], dtype=dtype,
+    ).to_xarray()  # fmt: skip
+    assert found.sizes == run.sizes
+    assert set(found.coords) == set(run.coords)
+    assert set(found.data_vars) == set(run.data_vars)
+    for name in run.variables:
+        assert found[name].dims == run[name].dims, name
+        assert found[name].dtype.kind == run[name].dtype.kind or name in {"item", "status"}, name
+    for name in ("epoch", "presentation", "mode", "item", "status", "completed", "run"):
+        assert found[name].values.tolist() == run[name].values.tolist(), name
+    np.testing.assert_allclose(found.association_strength, run.association_strength)
+    np.testing.assert_allclose(found.initial_strength, run.initial_strength, rtol=1e-6)
+    assert found.epoch.attrs == run.epoch.attrs
+    for name in ("rate", "update", "order", "hidden_units", "rng", "version"):
+        assert found.attrs[name] == run.attrs[name]
+    assert found.attrs["n_valid"] == 11
+
+
+def test_every_record_is_the_simulation_at_that_time(tmp_path):
+    found = recorded(tmp_path / "a.zarr", simulation(), 20, keep=["hidden", "weights"])
+    sim = simulation()
+    for t in range(11):
+        now = found.isel(run=0, time=t)
+        np.testing.assert_array_equal(now.mode_strength, sim.mode_strengths)
+        assert float(now.loss) == sim.loss
+        np.testing.assert_array_equal(now.hidden, sim.hidden)
+        np.testing.assert_array_equal(now.w21, sim.w21)
+        np.testing.assert_array_equal(now.w32, sim.w32)
+        assert (int(now.presentation), float(now.epoch)) == (sim.presentations, sim.epochs)
+        sim.advance(epochs=2)
+
+
+def test_only_what_was_asked_for_is_kept(tmp_path):
+    assert {"hidden", "w21", "w32", "item"}.isdisjoint(recorded(tmp_path / "a.zarr", simulation(), 4).variables)
+    found = recorded(tmp_path / "b.zarr", simulation(), 4, keep={"hidden"})
+    assert {"hidden", "item"} <= set(found.variables)
+    assert {"w21", "w32"}.isdisjoint(found.variables)
+
+
+@pytest.mark.parametrize("at", [6, 8, 13])
+def test_a_recording_resumed_from_a_checkpoint_equals_an_unbroken_one(tmp_path, at):
+    unbroken = recorded(tmp_path / "a.zarr", simulation(), 30, keep=["weights"])
+    sim = simulation()
+    with pl.ZarrRecorder(tmp_path / "b.zarr", sim, ["weights"], chunk=4) as record:
+        for _ in range(at):
+            sim.advance(epochs=2)
+            record(sim)
+        record.flush()
+        sim.save(tmp_path / "state.npz")
+        sim.advance(epochs=9.25, every=2, hook=record)  # which the checkpoint knows nothing of
+    sim = pl.Simulation.load(tmp_path / "state.npz")
+    xarray.testing.assert_identical(recorded(tmp_path / "b.zarr", sim, 30 - 2 * at, keep=["weights"]), unbroken)
+
+
+def test_records_that_are_dropped_are_gone_at_once(tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 30)
+    sim = simulation()
+    sim.advance(epochs=13)
+    pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+    assert opened(tmp_path / "a.zarr").epoch.values.tolist() == [0, 2, 4, 6, 8, 10, 12]
+
+
+def test_a_recording_begun_late_has_no_initial_strengths(tmp_path):
+    sim = simulation()
+    sim.advance(presentations=7)
+    found = recorded(tmp_path / "a.zarr", sim, 4)
+    assert found.presentation.values.tolist() == [7, 8, 16, 23]
+    assert "initial_strength" not in found
+
+
+def test_the_same_presentation_is_recorded_once(tmp_path):
+    sim = simulation()
+    with pl.ZarrRecorder(tmp_path / "a.zarr", sim) as record:
+        for _ in range(3):
+            record(sim)
+        sim.advance(epochs=1)
+        record(sim)
+        assert repr(record).endswith("2 records)")
+        assert record.to_xarray().presentation.values.tolist() == [0, 4]
+    assert recorded(tmp_path / "a.zarr", sim, 0).presentation.values.tolist() == [0, 4]
+
+
+def test_records_are_written_by_chunks_and_after_a_while(tmp_path, monkeypatch):
+    sim = simulation()
+    record = pl.ZarrRecorder(tmp_path / "a.zarr", sim, chunk=4)
+    seen = []
+    for _ in range(8):
+        sim.advance(epochs=1)
+        record(sim)
+        seen.append(opened(tmp_path / "a.zarr").sizes["time"])
+    assert seen == [0, 0, 4, 4, 4, 4, 8, 8]
+    monkeypatch.setattr("pylinear._recording._LONGEST_WAIT", 0.0)
+    sim.advance(epochs=1)
+    record(sim)
+    assert opened(tmp_path / "a.zarr").sizes["time"] == 10
+
+
+def test_a_divergence_is_told(tmp_path):
+    found = recorded(tmp_path / "a.zarr", simulation(rate=5.0), 1000)
+    assert found.status.values.tolist() == ["diverged"]
+    assert found.completed.values.tolist() == [found.presentation.values[-1]]
+
+
+def test_what_cannot_be_written_is_kept_for_another_try(tmp_path, monkeypatch):
+    sim = simulation()
+    record = pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+    with monkeypatch.context() as broken:
+        broken.setattr("pylinear._recording._group", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
+        with pytest.raises(OSError, match="No space left"):
+            record.close()
+    sim.advance(epochs=1)
+    record(sim)
+    record.close()
+    assert opened(tmp_path / "a.zarr").presentation.values.tolist() == [0, 4]
+
+
+KILLED = """
+import os, signal, sys
+import numpy as np
+import pylinear as pl
+from pylinear import _recording
+
+path, where, countdown = sys.argv[1], sys.argv[2], int(sys.argv[3])
+owner = _recording if hasattr(_recording, where) else pl.ZarrRecorder
+whole = getattr(owner, where)
+
+def dying(*arguments):
+    global countdown
+    countdown -= 1
+    if countdown == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return whole(*arguments)
+
+setattr(owner, where, dying)
+rng = np.random.default_rng(0)
+w21, w32 = rng.normal(scale=0.1, size=(3, 4)), rng.normal(scale=0.1, size=(5, 3))
+sim = pl.Simulation(pl.toy(), w21, w32, rate=0.02, rng=7)
+with pl.ZarrRecorder(path, sim, chunk=4) as record:
+    sim.advance(epochs=100, every=2, hook=record)
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "countdown", "left"),
+    # Of the four arrays that grow, _length is called twice for each as it is made and then once in every chunk.
+    [("_length", 3, None), ("_count", 1, None), ("_count", 3, 4), ("_length", 19, 8), ("_length", 18, 8)],
+)
+def test_a_killed_process_loses_its_last_chunk_and_no_more(tmp_path, where, countdown, left):
+    path = tmp_path / "a.zarr"
+    command = [sys.executable, "-P", "-c", KILLED, str(path), where, str(countdown)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    unbroken = recorded(tmp_path / "whole.zarr", simulation(), 100)
+    if left is not None:
+        found = opened(path)
+        assert found.attrs["n_valid"] == found.sizes["time"] == left
+        np.testing.assert_array_equal(found.mode_strength, unbroken.mode_strength[:, :left])
+    # From the start, and from where its records end.
+    sim = simulation()
+    sim.advance(epochs=2 * ((left or 1) - 1))
+    xarray.testing.assert_identical(recorded(path, sim, 100 - sim.epochs), unbroken)
+
+
+def test_parts_of_files_that_a_killed_process_left_are_removed(tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 4)
+    for name in ("zarr.0123.partial", "loss/c/0/0.0123.partial"):
+        (tmp_path / "a.zarr" / name).write_bytes(b"half")
+    sim = simulation()
+    sim.advance(epochs=4)
+    recorded(tmp_path / "a.zarr", sim, 4)
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"rate": 0.03}, "rate is 0.02 there and 0.03 here"),
+        ({"rng": 8}, "rng is '7' there and '8' here"),
+        ({"order": "cyclic"}, "order is 'reshuffled' there and 'cyclic' here"),
+        ({"dtype": "float32"}, "dtype is 'float64' there"),
+        ({"update": "batch"}, "update is 'online' there"),
+        ({"w21": W21[:2], "w32": W32[:, :2]}, "hidden_units is 3 there and 2 here"),
+        ({"data": pl.Dataset(DATA.outputs[:4]), "w32": W32[:4]}, "n_features is 5 there and 4 here"),
+        ({"data": pl.Dataset(-DATA.outputs)}, "it learned other data"),
+    ],
+)
+def test_the_recording_of_another_simulation_is_refused_and_stays(tmp_path, changes, sentence):
+    before = recorded(tmp_path / "a.zarr", simulation(), 4)
+    with pytest.raises(pl.FileError, match=f"must be a recording of this simulation; {sentence}"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation(**changes))
+    xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
+
+
+def test_what_else_is_kept_must_be_the_same(tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 4)
+    with pytest.raises(pl.FileError, match=r"keep is \[\] .*there and \['hidden'\]"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation(), ["hidden"])
+
+
+def test_what_is_no_recording_is_refused_and_stays(tmp_path):
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "text").write_text("text")
+    import zarr
+
+    zarr.open_group(tmp_path / "group", mode="w")
+    for name in ("file", "folder", "group"):
+        with pytest.raises(pl.FileError, match=f"{name} must be a recording of pylinear or not be there"):
+            pl.ZarrRecorder(tmp_path / name, simulation())
+    assert (tmp_path / "folder" / "text").read_text() == (tmp_path / "file").read_text() == "text"
+    (tmp_path / "empty").mkdir()
+    assert recorded(tmp_path / "empty", simulation(), 4).sizes["time"] == 3
+
+
+def test_a_damaged_store_is_refused(tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 20)
+    about = tmp_path / "a.zarr" / "zarr.json"
+    told = json.loads(about.read_text())
+    told["attributes"]["n_valid"] = 12
+    about.write_text(json.dumps(told))
+    with pytest.raises(pl.FileError, match=r"a\.zarr is damaged: it does not hold the 12 records that it says"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    (tmp_path / "a.zarr" / "loss" / "zarr.json").unlink()
+    with pytest.raises(pl.FileError, match=r"a\.zarr is damaged: "):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    about.write_text("{")
+    with pytest.raises(pl.FileError, match=r"a\.zarr must be a recording of pylinear"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+
+
+def test_arguments_are_checked(tmp_path):
+    path = tmp_path / "a.zarr"
+    for wrong in (None, 3, ["a"]):
+        with pytest.raises(TypeError, match="path must be a path; got"):
+            pl.ZarrRecorder(wrong, simulation())
+    for wrong in (None, 3, DATA):
+        with pytest.raises(TypeError, match=r"sim must be a pylinear\.Simulation; got"):
+            pl.ZarrRecorder(path, wrong)
+    for wrong in ("hidden", None, ["maps"], [3]):
+        with pytest.raises((TypeError, ValueError), match="keep must be"):
+            pl.ZarrRecorder(path, simulation(), wrong)
+    for wrong in (0, -1, 1.5, "4", True):
+        with pytest.raises((TypeError, ValueError), match="chunk must be a whole number"):
+            pl.ZarrRecorder(path, simulation(), chunk=wrong)
+    assert not path.exists()
+    record = pl.ZarrRecorder(path, simulation())
+    with pytest.raises(ValueError, match="sim must be the simulation that the recorder was made for"):
+        record(simulation())
+
+
+def test_without_zarr_the_error_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    with pytest.raises(ImportError, match=r"ZarrRecorder needs zarr: pip install 'pylinear-dynamics\[zarr\]'"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+
+
+def test_large_weights_are_cut_into_chunks_that_a_codec_takes(tmp_path, monkeypatch):
+    monkeypatch.setattr("pylinear._recording._CHUNK_BYTES", 16)
+    found = recorded(tmp_path / "a.zarr", simulation(), 20, keep=["weights"], chunk=None)
+    import zarr
+
+    assert zarr.open_group(tmp_path / "a.zarr")["w32"].chunks[2] < 5
+    sim = simulation()
+    sim.advance(epochs=20)
+    np.testing.assert_array_equal(found.w32.isel(run=0, time=-1), sim.w32)
