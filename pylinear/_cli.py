@@ -52,10 +52,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         with warnings.catch_warnings(action="always", category=AssumptionWarning):
+            warnings.simplefilter("always", FileWarning)
             warnings.showwarning = partial(_warn, warnings.showwarning)
             return commands[arguments.command]()
-    except TrainingInterrupted:
-        _say("pylinear: interrupted")
+    except TrainingInterrupted as interrupt:
+        resume = "" if interrupt.checkpoint is None else f"; the same command goes on from {interrupt.checkpoint}"
+        _say(f"pylinear: interrupted{resume}")
         return 130
     except KeyboardInterrupt as interrupt:
         _say(f"pylinear: interrupted{f'; {interrupt}' if str(interrupt) else ''}")
@@ -75,37 +77,36 @@ def _parser() -> argparse.ArgumentParser:
     figures.add_argument(
         "--out", type=Path, default=Path("pylinear-figures"), help="folder for the files (%(default)s)"
     )
-    as_written = argparse.RawDescriptionHelpFormatter
-    train = commands.add_parser(
-        "train",
-        help="networks that learn a table, a tree, or what a file describes; their mode strengths as CSV",
-        epilog=_FILE,
-        formatter_class=as_written,
-    )
-    _experiment_options(train)
-    train.add_argument("--out", type=Path, help="folder for run.npz, mode_strengths.csv, loss.csv; else CSV to stdout")
-    sweep = commands.add_parser(
-        "sweep", help="many trainings; what is done is not repeated", epilog=_FILE, formatter_class=as_written
-    )
-    sweep.add_argument("file", type=Path, help="TOML: an experiment, and what varies")
-    sweep.add_argument(
-        "--out",
-        type=Path,
-        default=Path("pylinear-sweep"),
-        help="folder for the trainings and for mode_strengths.csv, loss.csv, sweep.nc (%(default)s)",
-    )
-    gap = commands.add_parser(
-        "gap",
-        help="learning, measured against the theory, on a table, a tree, or what a file describes",
-        epilog=f"{_COLUMNS}\n{_FILE}",
-        formatter_class=as_written,
-    )
-    _experiment_options(gap)
-    gap.add_argument("--moves", action="store_true", help="also what each simplification of the flow costs alone")
-    gap.add_argument("--out", type=Path, help="folder for tables and pictures; none by default")
+    _train_options(_command(commands, "train", "networks that learn; their mode strengths as CSV", _FILE))
+    _sweep_options(_command(commands, "sweep", "many trainings; what is done is not repeated", _FILE))
+    _gap_options(_command(commands, "gap", "learning, measured against the theory", f"{_COLUMNS}\n{_FILE}"))
     what = commands.add_parser("info", help="version, engines, instruction set, build, threads, libraries")
     what.add_argument("--json", action="store_true", help="as one JSON object")
     return parser
+
+
+def _command(commands: Any, name: str, about: str, more: str) -> argparse.ArgumentParser:
+    """Return the parser of one command, whose help ends with text as it is written."""
+    form = argparse.RawDescriptionHelpFormatter
+    added: argparse.ArgumentParser = commands.add_parser(name, help=about, epilog=more, formatter_class=form)
+    return added
+
+
+def _train_options(parser: argparse.ArgumentParser) -> None:
+    _experiment_options(parser)
+    parser.add_argument("--out", type=Path, help="folder for run.npz, mode_strengths.csv, loss.csv; else CSV to stdout")
+
+
+def _sweep_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, help="TOML: an experiment, and what varies")
+    out = "folder for the trainings, and for mode_strengths.csv, loss.csv, sweep.nc (%(default)s)"
+    parser.add_argument("--out", type=Path, default=Path("pylinear-sweep"), help=out)
+
+
+def _gap_options(parser: argparse.ArgumentParser) -> None:
+    _experiment_options(parser)
+    parser.add_argument("--moves", action="store_true", help="also what each simplification of the flow costs alone")
+    parser.add_argument("--out", type=Path, help="folder for tables and pictures; none by default")
 
 
 def _experiment_options(parser: argparse.ArgumentParser) -> None:
@@ -177,13 +178,16 @@ def _train(options: argparse.Namespace) -> int:
     from pylinear._results import print_strengths, write_run
 
     began = time.perf_counter()
-    run = learned(options)
-    _say(f"{run} in {time.perf_counter() - began:.1f} s")
     if options.out is None:
+        run = learned(options, progress=True)
         print_strengths(run, sys.stdout)
-        return 0
-    for name in write_run(run, options.out):
-        print(options.out / name)
+    else:
+        checkpoint = options.out / "checkpoint.npz"
+        run = learned(options, progress=True, checkpoint=checkpoint)
+        for name in write_run(run, options.out):
+            print(options.out / name)
+        checkpoint.unlink()
+    _say(f"{run} in {time.perf_counter() - began:.1f} s")
     return 0
 
 

@@ -33,7 +33,10 @@ _OPTIONS = ("tree", *_DEFAULTS, "rate", "epochs")
 
 
 def learned(options: argparse.Namespace, **more: Any) -> Run:
-    """Return the training that the options describe, or the file that they name; `more` are arguments of `train`."""
+    """Return the training that the options describe, or the file that they name; `more` are arguments of `train`.
+
+    The folder of a `checkpoint` is made.
+    """
     if options.table is not None and options.table.suffix == ".toml":
         return _by_file(options, more)
     _check_source(options)
@@ -47,6 +50,7 @@ def learned(options: argparse.Namespace, **more: Any) -> Run:
     hidden = _check.integer("hidden", chosen.hidden)
     scale = _check.real("scale", chosen.scale, 1e-100, 1e100)
     batch = chosen.order == "batch"
+    _make_room(more)
     return train(
         data,
         hidden=hidden,
@@ -65,7 +69,14 @@ def _by_file(options: argparse.Namespace, more: Mapping[str, Any]) -> Run:
     extra = [name for name in _OPTIONS if getattr(options, name) is not None]
     if extra:
         raise ValueError(f"--{extra[0]} must be left out beside {options.table}, which says it all")
-    return read(options.table).train(**more)
+    experiment = read(options.table)
+    _make_room(more)
+    return experiment.train(**more)
+
+
+def _make_room(more: Mapping[str, Any]) -> None:
+    if "checkpoint" in more:
+        more["checkpoint"].parent.mkdir(parents=True, exist_ok=True)
 
 
 def measure(options: argparse.Namespace) -> Gap:

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from pylinear import _check
 from pylinear._dataset import Dataset, read_table, toy
 from pylinear._initial import Balanced, Decoupled, Gaussian
+from pylinear._progress import Progress
 from pylinear._run import Run
-from pylinear._sweep import Progress, sweep
+from pylinear._sweep import sweep
 from pylinear._tasks import unknown
 from pylinear._train import train
 from pylinear._tree import Tree
@@ -29,20 +30,20 @@ EXAMPLE = """\
 [data]
 tree = [2, 2]                # children at each level; or table = "animals.csv", beside this file; or toy = "centred"
 flip = 0.1                   # flip probability on the branches: one number, or one for each level (0.1)
-features = 1_000             # drawn from the tree (10,000)
+features = 10_000            # drawn from the tree (10,000)
 
 [train]                      # the arguments of pylinear.train
 hidden = 16
-rate = 1e-3
-epochs = 300
+rate = 3e-4
+epochs = 700
 init = { gaussian = 1e-3 }   # or { balanced = 1e-3 }, or { decoupled = { c = 0.1, d = 0.2 } }
 runs = 3
 rng = 0                      # seed of features, weights and orders (0)
 record = 100
 
 [sweep]                      # read by pylinear sweep alone: any of the keys above, each with the values to take
-rate = [5e-4, 1e-3]
-hidden = [8, 16]
+rate = [3e-4, 6e-4]
+hidden = [16, 64]
 """
 
 _TRAINING = {

@@ -58,7 +58,7 @@ def write_sweep(result: xarray.Dataset, folder: Path) -> list[str]:
 def _rows(result: xarray.Dataset, name: str, varied: list[str]) -> Iterator[tuple[object, ...]]:
     """Yield the values of a variable with their places; what a task has not is left out."""
     values = result[name].values
-    epochs = result.epoch.broadcast_like(result.loss).transpose(*result.loss.dims).values
+    epochs = result.epoch.broadcast_like(result.loss).values
     labels = list(product(*(result[x].values.tolist() for x in varied)))
     values = values.reshape(len(labels), *values.shape[len(varied) :])
     epochs = epochs.reshape(len(labels), *epochs.shape[len(varied) :])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
-import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,13 +16,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pylinear import _check, _engine, _files, _tasks
 from pylinear._dataset import Dataset
+from pylinear._progress import Progress, Report, reporter
 from pylinear._tasks import Result, Task
 from pylinear._workers import WorkerDiedError, Workers
 
 if TYPE_CHECKING:
     import xarray
-
-Progress = bool | Callable[[float], object] | None
 
 # What is under way at a time: enough for a large cluster, and few bytes of data on their way to it.
 _MOST_UNDER_WAY, _MOST_BYTES = 1000, 2**30
@@ -64,7 +62,8 @@ def sweep(
     threads : int
         Of each training.
     progress : bool or callable, optional
-        True: a line on stderr. A callable is called with the fraction that is done; if it raises, the sweep ends.
+        True: the part of the tasks that is done, on stderr. A callable is given it, from 0 to 1, after each; an
+        exception that it raises ends the sweep.
     **same
         All other arguments of `train`, the same for all tasks. ``rng`` must be given, here or in ``over``. Of what
         could be kept, only the maps can.
@@ -117,8 +116,10 @@ def sweep(
     threads = _check.integer("threads", threads, 1, 1024)
     _tasks.check_names(over, same)
     axes = _tasks.axes(over)
-    work = _Work(_tasks.tasks(axes, same, threads), _folder(folder), _reporter(progress))
-    work.compute(executor, threads)
+    tasks, path = _tasks.tasks(axes, same, threads), _folder(folder)
+    work = _Work(tasks, path)
+    with reporter(progress) as report:
+        work.compute(executor, threads, report)
     from pylinear._labelled import sweep_dataset
 
     return sweep_dataset({name: list(labels) for name, labels in axes.items()}, work.tasks, work.results)
@@ -137,28 +138,11 @@ def _folder(folder: object) -> Path:
     return Path(os.fsdecode(folder))
 
 
-def _reporter(progress: object) -> Callable[[int, int], object]:
-    """Return what is to be told how many of how many tasks are done."""
-    if progress is None or progress is False:
-        return lambda done, total: None
-    if progress is True:
-        return _print_progress
-    if not callable(progress):
-        raise TypeError(f"progress must be True, False, None or callable; got {_check.show(progress)}")
-    return lambda done, total: progress(done / total)
-
-
-def _print_progress(done: int, total: int) -> None:
-    # One line that counts on a terminal, a line for each task elsewhere.
-    begin, end = ("\r", "" if done < total else "\n") if sys.stderr.isatty() else ("", "\n")
-    print(f"{begin}{done} of {total} tasks", end=end, file=sys.stderr, flush=True)
-
-
 class _Work:
     """The tasks, and the results of those that are done."""
 
-    def __init__(self, tasks: list[Task], folder: Path, report: Callable[[int, int], object]) -> None:
-        self.tasks, self._folder, self._report = tasks, folder, report
+    def __init__(self, tasks: list[Task], folder: Path) -> None:
+        self.tasks, self._folder = tasks, folder
         self._done = dict(self._found())
 
     @property
@@ -183,25 +167,33 @@ class _Work:
             if result is not None:
                 yield i, result
 
-    def compute(self, executor: Executor | None, threads: int) -> None:
+    def compute(self, executor: Executor | None, threads: int, report: Report) -> None:
         """Do what is missing."""
         missing = [i for i in range(len(self.tasks)) if i not in self._done]
-        self._report(len(self._done), len(self.tasks))
+        report(len(self._done) / len(self.tasks))
         if not missing:
             return
         _check_writable(self._folder)
         if executor is None:
             with Workers(min(len(missing), max(1, _check.threads(None) // threads))) as own:
-                failed = self._compute(own.submit, missing)
+                failed = self._compute(own.submit, missing, report)
         else:
-            failed = self._compute(_submission(executor), missing)
+            failed = self._compute(_submission(executor), missing, report)
         if failed:
             name, error = failed[0]
             raise RuntimeError(f"{len(failed)} tasks failed, first {name}: {error}; {self.state}") from error
 
-    def _compute(self, submit: Callable[..., Any], missing: Sequence[int]) -> list[tuple[str, Exception]]:
+    def _compute(
+        self, submit: Callable[..., Any], missing: Sequence[int], report: Report
+    ) -> list[tuple[str, Exception]]:
         """Compute tasks, and return those that failed."""
-        drive = _Drive(submit, self.tasks, self._take)
+
+        def take(i: int, result: Result) -> None:
+            _tasks.write(self.tasks[i], result, self._folder)
+            self._done[i] = result
+            report(len(self._done) / len(self.tasks))
+
+        drive = _Drive(submit, self.tasks, take)
         try:
             drive.run(missing, _under_way(self.tasks))
             # Whatever ended their processes may have been the others' doing: they get the machine to themselves.
@@ -212,11 +204,6 @@ class _Work:
             why = gone.__cause__
             raise RuntimeError(f"the executor computes no more ({_reason(why)}): {self.state}") from why
         return [(self.tasks[i].name, error) for i, error in sorted(drive.failed.items())]
-
-    def _take(self, i: int, result: Result) -> None:
-        _tasks.write(self.tasks[i], result, self._folder)
-        self._done[i] = result
-        self._report(len(self._done), len(self.tasks))
 
 
 def _check_writable(folder: Path) -> None:
@@ -230,7 +217,7 @@ def _under_way(tasks: list[Task]) -> int:
     """Return how many tasks may be under way at a time."""
     data = [task.source for task in tasks if isinstance(task.source, Dataset)]
     largest = max((x.outputs.nbytes if x.has_outputs else x.gram.nbytes for x in data), default=1)
-    return max(16, min(_MOST_UNDER_WAY, _MOST_BYTES // largest))
+    return min(_MOST_UNDER_WAY, max(16, _MOST_BYTES // largest))
 
 
 def _submission(executor: Any) -> Callable[..., Any]:

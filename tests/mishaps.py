@@ -37,6 +37,14 @@ def failing(source, arguments):
     return compute(source, arguments)
 
 
+def failing_once(source, arguments):
+    flag = Path(os.environ["PYLINEAR_TEST_FLAG"])
+    if arguments["rng"] == 1 and not flag.exists():
+        flag.touch()
+        raise ZeroDivisionError("no such luck")
+    return compute(source, arguments)
+
+
 def fussy():
     raise FussyError(1, 2)
 

@@ -25,6 +25,11 @@ def train(**changes):
     return pl.train(**{"data": DATA, "hidden": 2, "rate": 0.01, "epochs": 2, "rng": 0, **changes})
 
 
+def swept(**changes):
+    over = {"over": {"order": ["cyclic"]}, "tree": pl.Tree((2,), 0.1), "features": 9, "folder": "/proc/nowhere"}
+    return pl.sweep(**{**over, "hidden": 2, "rate": 0.01, "epochs": 2, "rng": 0, **changes})
+
+
 def simulation(**changes):
     return pl.Simulation(**{"data": DATA, "w21": W21, "w32": W32, "rate": 0.01, **changes})
 
@@ -276,6 +281,19 @@ CORE_SCALARS = [
         "record",
         ["all", None, 0, -1, 2.0, True, [], [-1.0], [3.0], [2.0, 1.0], [[1.0]], [1j], 2**40, [[1], [1, 2]]],
     ),
+    (lambda x: swept(over=x), "over", [None, 3, "rate", ["rate"], {}]),
+    (lambda x: swept(over={"tol": x}), "tol", [None, 3, 1e-3, "x", [], np.array(1e-3), [0.1, 0.1], [0.1, 2.0], [None]]),
+    (lambda x: swept(over={x: [1]}), "argument of a sweep", ["", "hiden", 3, None, "checkpoint", "progress"]),
+    (lambda x: swept(tree=x), "tree", [None, 3, (2, 2), DATA]),
+    (lambda x: swept(flip=x), "flip", [None, -0.1, 0.7, True, (0.1, 0.2), "x"]),
+    (lambda x: swept(features=x), "features", [*NOT_INTEGERS, 0, -1, *HUGE]),
+    (lambda x: swept(hidden=x), "hidden", [*NOT_INTEGERS, 0, -1, *HUGE]),
+    (lambda x: swept(rng=x), "rng", [None, -1, 1.5, "0", [1, 2], True, np.random.default_rng(0)]),
+    (lambda x: swept(keep=x), "keep", [["hidden"], ["weights"], "maps", None]),
+    (lambda x: swept(threads=x), "threads", [None, 0, -1, 2.0, "2", True, 10**6]),
+    (lambda x: swept(folder=x), "folder", [None, 3, ["x"]]),
+    (lambda x: swept(executor=x), "executor", [3, "processes", object()]),
+    (lambda x: swept(progress=x), "progress", [3, "yes", 1.0]),
     (lambda x: pl.gap(train(), tree=x), "tree", [3, "2,2", (2, 2), pl.Tree((3,), 0.1)]),
     (lambda x: train(keep=x), "keep", ["hidden", "maps", None, 3, ["everything"], [3]]),
     (lambda x: train(dtype=x), "dtype", ["float16", None, np.float64, 3]),

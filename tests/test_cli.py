@@ -1,7 +1,11 @@
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -208,6 +212,192 @@ def test_gap_refuses_what_it_cannot_do(arguments, said, capsys):
     printed = capsys.readouterr()
     assert said in printed.err
     assert printed.out == ""
+
+
+EXAMPLE = Path(__file__).parent.parent / "docs" / "experiment.toml"
+
+
+@pytest.mark.core
+def test_train_prints_mode_strengths_or_writes_what_it_recorded(tmp_path, capsys):
+    assert _cli.main(["train", str(EXAMPLE)]) == 0
+    printed = capsys.readouterr()
+    rows = list(csv.DictReader(printed.out.splitlines()))
+    assert len(rows) == 3 * 100 * 4
+    assert "3 of them ok" in printed.err
+    s = pl.Tree((2, 2), 0.1).sample(10_000, rng=0).modes.s
+    last = [float(row["strength"]) for row in rows if row["run"] == "2" and row["epoch"] == "700"]
+    np.testing.assert_allclose(last, s, rtol=0.01)
+
+    out = tmp_path / "some" / "folder"
+    assert _cli.main(["train", str(EXAMPLE), "--out", str(out)]) == 0
+    names = ["run.npz", "mode_strengths.csv", "loss.csv"]
+    assert capsys.readouterr().out.splitlines() == [str(out / name) for name in names]
+    assert (out / "mode_strengths.csv").read_text() == printed.out.replace("\r\n", "\n")
+    with np.load(out / "run.npz") as arrays:
+        assert arrays["mode_strength"].shape == (3, 100, 4)
+        losses = arrays["loss"]
+        about = json.loads(arrays["header"].tobytes())
+    assert (about["configuration"]["rate"], about["status"]) == (3e-4, ["ok"] * 3)
+    with (out / "loss.csv").open() as file:
+        assert [float(row["loss"]) for row in csv.DictReader(file)] == pytest.approx(losses.ravel())
+
+
+@pytest.mark.core
+def test_train_takes_the_options_of_gap(tmp_path, capsys):
+    (tmp_path / "animals.csv").write_text(TABLE)
+    options = ["--runs", "2", "--epochs", "5", "--hidden", "3", "--rate", "0.1", "--scale", "0.1", "--order", "cyclic"]
+    assert _cli.main(["train", str(tmp_path / "animals.csv"), *options]) == 0
+    data = pl.read_table(tmp_path / "animals.csv")
+    same = {"hidden": 3, "rate": 0.1, "epochs": 5, "init": pl.Gaussian(0.1), "order": "cyclic", "runs": 2, "rng": 0}
+    strengths = [float(row["strength"]) for row in csv.DictReader(capsys.readouterr().out.splitlines())]
+    assert strengths == pytest.approx(pl.train(data, **same).mode_strengths.ravel(), rel=1e-9)
+
+
+@pytest.mark.core
+def test_gap_takes_an_experiment_in_a_file(capsys):
+    run = measured(["gap", str(EXAMPLE)]).run
+    assert (run.hidden_units, run.rate, len(run.status), run.data.n_features) == (16, 3e-4, 3, 10_000)
+    for option, value in (("--rate", "1"), ("--hidden", "16"), ("--tree", "2,2"), ("--rng", "0")):
+        assert _cli.main(["gap", str(EXAMPLE), option, value]) == 1
+        assert f"{option} must be left out beside {EXAMPLE}, which says it all" in capsys.readouterr().err
+
+
+@pytest.mark.core
+def test_sweep_writes_its_tables_and_repeats_nothing(tmp_path, capsys):
+    xarray = pytest.importorskip("xarray")
+    command = ["sweep", str(EXAMPLE), "--out", str(tmp_path)]
+    assert _cli.main(command) == 0
+    printed = capsys.readouterr()
+    names = ["mode_strengths.csv", "loss.csv", "sweep.nc"]
+    assert printed.out.splitlines() == [str(tmp_path / name) for name in names]
+    assert "100" in printed.err
+    assert len(list((tmp_path / "tasks").iterdir())) == 4
+    data = pl.Tree((2, 2), 0.1).sample(10_000, rng=0)
+    same = {"epochs": 700, "init": pl.Gaussian(1e-3), "runs": 3, "rng": 0, "record": 100}
+    run = pl.train(data, rate=6e-4, hidden=64, **same)
+    with xarray.open_dataset(tmp_path / "sweep.nc") as result:
+        there = result.sel(rate=6e-4, hidden=64)
+        np.testing.assert_array_equal(there.mode_strength, run.mode_strengths)
+        assert there.status.values.tolist() == ["ok"] * 3
+    with (tmp_path / "mode_strengths.csv").open() as file:
+        rows = [x for x in csv.DictReader(file) if (x["rate"], x["hidden"]) == ("0.0006", "64")]
+    assert [float(row["strength"]) for row in rows] == pytest.approx(run.mode_strengths.ravel(), rel=1e-9)
+    assert [float(row["epoch"]) for row in rows[::4]] == pytest.approx(np.tile(run.epochs, 3))
+    assert [(row["run"], row["mode"]) for row in rows[:5]] == [
+        ("1", "1"),
+        ("1", "2"),
+        ("1", "3"),
+        ("1", "4"),
+        ("1", "1"),
+    ]
+
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "tasks").iterdir()}
+    assert _cli.main(command) == 0
+    assert capsys.readouterr().out == printed.out
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "tasks").iterdir()} == before
+
+    min(before).write_bytes(b"PK")
+    assert _cli.main(command) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith(f"pylinear: {min(before)} is damaged")
+    assert said[0].endswith("is computed again")
+    assert {path: path.stat().st_mtime_ns for path in before if path != min(before)}.items() <= before.items()
+
+
+@pytest.mark.core
+def test_a_sweep_of_unequal_tasks_with_large_numbers_in_files(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    train = "[train]\nhidden = 3\nrate = 1e-9\nepochs = 1e9\nrecord = 2\nrng = 99999999999\nreduce = false\n"
+    text = f'[data]\ntree = [3]\nfeatures = 2\n{train}update = "flow"\n[sweep]\nruns = [1, 2]\nepochs = [1e9, 5e8]\n'
+    (tmp_path / "x.toml").write_text(text)
+    assert _cli.main(["sweep", str(tmp_path / "x.toml"), "--out", str(tmp_path)]) == 0
+    with xarray.open_dataset(tmp_path / "sweep.nc") as result:
+        assert result.presentation.sel(epochs=1e9).max() == 3e9
+        assert result.attrs["rng"] == "99999999999"
+        assert (result.status == "").sum() == 2
+        assert result.status.dims == ("runs", "epochs", "run")
+    with (tmp_path / "loss.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["runs"] + row["run"] for row in rows[::4]] == ["11", "21", "21"]
+    assert [float(row["epoch"]) for row in rows] == [0.0, 1e9, 0.0, 5e8] + [0.0, 1e9] * 2 + [0.0, 5e8] * 2
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("command", ["train", "gap", "sweep"])
+def test_what_is_wrong_in_a_file_is_said_with_its_key(command, tmp_path, capsys):
+    (tmp_path / "x.toml").write_text(EXAMPLE.read_text().replace("epochs =", "epoch ="))
+    out = tmp_path / "out"
+    assert _cli.main([command, str(tmp_path / "x.toml"), "--out", str(out)]) == 1
+    printed = capsys.readouterr()
+    said = f"pylinear: {tmp_path}/x.toml: 'epoch' is no key of [train]; did you mean 'epochs'?"
+    assert printed.err.splitlines()[-1] == said
+    assert printed.out == ""
+    assert not out.exists()
+    assert _cli.main([command, str(tmp_path / "none.toml")]) == 1
+    assert "none.toml" in capsys.readouterr().err
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("command", ["train", "gap", "sweep"])
+def test_help_shows_an_experiment(command, capsys):
+    with pytest.raises(SystemExit):
+        _cli.main([command, "--help"])
+    assert EXAMPLE.read_text() in capsys.readouterr().out
+
+
+@pytest.mark.core
+def test_sweep_without_xarray_says_what_is_missing(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xarray", None)
+    assert _cli.main(["sweep", str(EXAMPLE), "--out", str(tmp_path / "out")]) == 1
+    assert "pylinear-dynamics[xarray]" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def interrupted_once(path, line, folder):
+    """Run a command until there is a file, interrupt it, and return its exit status and what it said."""
+    line = [sys.executable, "-m", "pylinear", *line]
+    with subprocess.Popen(line, cwd=folder, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as process:
+        while process.poll() is None and not any(folder.glob(path)):
+            time.sleep(0.02)
+        time.sleep(0.3)  # so that it is training
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    return process.returncode, said.splitlines()[-1]
+
+
+@pytest.mark.core
+def test_a_sweep_that_is_interrupted_goes_on(tmp_path):
+    pytest.importorskip("xarray")
+    text = EXAMPLE.read_text().replace("rate = [3e-4, 6e-4]", "epochs = [10, 1e9]").replace("hidden = [16, 64]", "")
+    (tmp_path / "x.toml").write_text(text.replace("epochs = 700", "epochs = 700\nreduce = false"))
+    status, said = interrupted_once("out/tasks/[0-9a-f]*.npz", ["sweep", "x.toml", "--out", "out"], tmp_path)
+    assert status == 130
+    assert said == "pylinear: interrupted; 1 of 2 tasks are done, in out/tasks; the same again goes on with the rest"
+
+
+@pytest.mark.core
+def test_a_training_that_is_interrupted_goes_on(tmp_path, capsys):
+    same = {"hidden": 4, "rate": 1e-4, "epochs": 2 * 10**6, "runs": 2, "record": 3, "reduce": False}
+    train = "[train]\nhidden = 4\nrate = 1e-4\nepochs = 2_000_000\nruns = 2\nrecord = 3\nreduce = false\n"
+    (tmp_path / "x.toml").write_text(f"[data]\ntree = [2, 2]\nfeatures = 100\n{train}")
+    status, said = interrupted_once("out/checkpoint.npz", ["train", "x.toml", "--out", "out"], tmp_path)
+    assert status == 130
+    assert said == "pylinear: interrupted; the same command goes on from out/checkpoint.npz"
+    assert _cli.main(["train", str(tmp_path / "x.toml"), "--out", str(tmp_path / "out")]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["loss.csv", "mode_strengths.csv", "run.npz"]
+    run = pl.train(pl.Tree((2, 2), 0.1).sample(100, rng=0), rng=0, **same)
+    with np.load(tmp_path / "out" / "run.npz") as arrays:
+        np.testing.assert_array_equal(arrays["mode_strength"], run.mode_strengths)
+
+
+@pytest.mark.core
+def test_a_training_that_is_interrupted_is_told_by_the_exit_status(capsys, monkeypatch):
+    def interrupted(options, **more):
+        raise pl.TrainingInterrupted(None)
+
+    monkeypatch.setattr(_experiment, "learned", interrupted)
+    assert _cli.main(["train", "--tree", "2"]) == 130
+    assert capsys.readouterr().err.splitlines() == ["pylinear: interrupted"]
 
 
 def test_info_as_json(capsys):

@@ -13,7 +13,7 @@ import pytest
 
 import mishaps
 import pylinear as pl
-from pylinear import _tasks
+from pylinear import _sweep, _tasks
 
 xarray = pytest.importorskip("xarray")
 
@@ -109,7 +109,13 @@ def test_dask_gives_the_same_also_if_a_worker_is_killed(serial, tmp_path, monkey
     assert sweep(tmp_path / "plain", executor=client).identical(serial)
     monkeypatch.setattr(_tasks, "compute", mishaps.killed_once)
     assert sweep(tmp_path / "killed", executor=client).identical(serial)
-    assert (tmp_path / "flag").exists()
+    (tmp_path / "flag").unlink()
+    monkeypatch.setattr(_tasks, "compute", mishaps.failing_once)
+    with pytest.raises(RuntimeError, match="no such luck") as held:
+        sweep(tmp_path / "failed", executor=client)
+    # What failed is computed, although the cluster may remember that it did.
+    assert sweep(tmp_path / "failed", executor=client).identical(serial)
+    assert isinstance(held.value.__cause__, ZeroDivisionError)
 
 
 def test_a_cluster_that_is_closed_is_said_to_be_gone(serial, tmp_path, cluster):
@@ -236,11 +242,36 @@ def test_a_report_that_raises_ends_the_sweep_and_loses_nothing(serial, tmp_path)
     assert np.all(np.diff(fractions) > 0)
 
 
-def test_progress_is_counted_on_stderr(tmp_path, capsys):
+class Counting(ThreadPoolExecutor):
+    """Knows how many calls were under way at most."""
+
+    most = under_way = 0
+
+    def submit(self, function, /, *arguments):
+        future = super().submit(function, *arguments)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        return future
+
+
+def test_not_everything_is_under_way_at_once(serial, tmp_path, monkeypatch):
+    monkeypatch.setattr(_sweep, "_MOST_UNDER_WAY", 2)
+    with Counting(1) as pool:
+
+        def one_less(fraction):
+            pool.under_way -= fraction > 0
+
+        assert sweep(tmp_path, executor=pool, progress=one_less).identical(serial)
+        assert pool.most == 2
+    data = pl.Dataset(np.zeros((1, 2**16)) + 1)
+    task = _tasks.tasks({}, {"data": data, "hidden": 1, "rate": 0.1, "epochs": 1, "rng": 0}, 1)
+    monkeypatch.setattr(_sweep, "_MOST_UNDER_WAY", 10**6)
+    assert _sweep._under_way(task) == _sweep._MOST_BYTES // 2**19
+
+
+def test_progress_is_shown_on_stderr(tmp_path, capsys):
     sweep(tmp_path, progress=True)
-    assert capsys.readouterr().err.splitlines() == [f"{i} of 6 tasks" for i in range(7)]
-    sweep(tmp_path, progress=True)
-    assert capsys.readouterr().err.splitlines() == ["6 of 6 tasks"]
+    assert "100" in capsys.readouterr().err
 
 
 ENDLESS = """\
@@ -257,15 +288,17 @@ pl.sweep(
 def test_ctrl_c_leaves_what_is_done_and_no_processes(tmp_path):
     # From standard input, where no process could find the script, and without a guard.
     command, pipe = [sys.executable, "-"], subprocess.PIPE
-    environment = {**os.environ, "PYLINEAR_NUM_THREADS": "2"}
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=environment) as caller:
+    environment = {**os.environ, "PYLINEAR_NUM_THREADS": "3"}  # so that one has nothing to do
+    pipes = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True}
+    with subprocess.Popen(command, **pipes, env=environment, start_new_session=True) as caller:
         caller.stdin.write(ENDLESS.replace("FOLDER", repr(str(tmp_path))))
         caller.stdin.close()
         assert [caller.stdout.readline() for _ in range(3)] == ["0.0\n", "0.25\n", "0.5\n"]
-        caller.send_signal(signal.SIGINT)
+        os.killpg(caller.pid, signal.SIGINT)  # as a terminal does
         # Workers share it, so that it ends with the last of them.
         said = caller.stderr.read()
     assert caller.returncode in {1, -signal.SIGINT}
+    assert said.count("Traceback") == 1
     assert said.splitlines()[-1] == (
         f"KeyboardInterrupt: 2 of 4 tasks are done, in {tmp_path}; the same again goes on with the rest"
     )
@@ -386,126 +419,3 @@ def test_what_diverges_is_data(tmp_path):
     result = sweep(tmp_path, {"rate": [1e-3, 10.0]}, rng=0)
     assert result.status.values.tolist() == [["ok"], ["diverged"]]
     assert np.isnan(result.loss.sel(rate=10.0, run=0)[-1])
-
-
-CHANGES = {
-    "data": pl.toy("signed"),
-    "hidden": 9,
-    "rate": 0.02,
-    "epochs": 41,
-    "init": pl.Gaussian(0.02),
-    "order": "cyclic",
-    "update": "batch",
-    "reduce": "exact",
-    "tol": 1e-9,
-    "runs": 2,
-    "rng": 1,
-    "record": 6,
-    "keep": ["maps"],
-    "dtype": "float32",
-    "route": "fused",
-    "tree": pl.Tree((4,), 0.1),
-    "flip": 0.2,
-    "features": 201,
-}
-
-
-@pytest.mark.parametrize("name", _tasks.VARIED)
-def test_every_argument_counts(name, tmp_path):
-    toy = {"data": pl.toy(), "hidden": 8, "rate": 0.01, "epochs": 40, "record": 5, "rng": 0}
-    same = {**SAME, "rate": 0.01, "rng": 0} if name in {"tree", "flip", "features"} else toy
-    before = _tasks.tasks({"rate": {0.03: 0.03}}, {x: v for x, v in same.items() if x != "rate"} | {}, 1)
-    varied = {x: v for x, v in {**same, name: CHANGES[name]}.items() if x != "rate"}
-    rate = CHANGES["rate"] if name == "rate" else 0.03
-    after = _tasks.tasks({"rate": {rate: rate}}, varied, 1)
-    assert after[0].path(Path()) != before[0].path(Path())
-    assert _tasks.tasks({"rate": {rate: rate}}, varied, 2)[0].path(Path()) == after[0].path(Path())
-    if name not in {"data", "tree", "flip", "features"}:
-        assert after[0].arguments[name] == CHANGES[name] or name == "rate"
-
-
-def test_equal_values_have_one_name(tmp_path):
-    [task] = _tasks.tasks({"rng": {0: 0}}, {**SAME, "rate": 1e-3, "epochs": 40}, 1)
-    same = {
-        **SAME,
-        "rate": np.float64(1e-3),
-        "epochs": 40.0,
-        "hidden": np.int64(8),
-        "tree": pl.Tree([2, 2], [0.1, 0.1]),
-    }
-    [other] = _tasks.tasks({"rng": {0: np.int32(0)}}, same, 1)
-    assert task.path(Path()) == other.path(Path())
-    # Names are no part of a result, and neither is what a dataset holds beside its numbers.
-    named = pl.Dataset(pl.toy().outputs, items=["a", "b", "c", "d"])
-    assert named.modes.rank
-    [one], [two] = (
-        _tasks.tasks({"rng": {0: 0}}, {"data": x, "hidden": 2, "rate": 0.1, "epochs": 1}, 1) for x in (pl.toy(), named)
-    )
-    assert one.path(Path()) == two.path(Path())
-
-
-BAD = [
-    ({}, {}, ValueError, "over must name at least one argument that varies; got none"),
-    ([("rate", [1])], {}, TypeError, "over must be a mapping"),
-    ({"rat": [1e-3]}, {}, ValueError, "'rat' is no argument of a sweep; did you mean 'rate'?"),
-    ({"rng": [0]}, {"hiden": 3}, ValueError, "'hiden' is no argument of a sweep; did you mean 'hidden'?"),
-    ({"rng": [0]}, {"zzz": 3}, ValueError, "'zzz' is no argument of a sweep; there are data, tree, "),
-    ({"rng": [0]}, {"checkpoint": "x"}, ValueError, "'checkpoint' is no argument of a sweep"),
-    ({"rng": [0], "hidden": [1]}, {}, ValueError, "hidden must be given once"),
-    ({"rng": [0]}, {"data": pl.toy()}, ValueError, "data or tree must be given, and not both"),
-    ({"rng": []}, {}, ValueError, "rng must take at least one value; got none"),
-    ({"rng": 3}, {}, TypeError, "rng must be a sequence of the values to take"),
-    ({"rng": "012"}, {}, TypeError, "rng must be a sequence of the values to take"),
-    ({"rng": np.array(3)}, {}, TypeError, "rng must be a sequence of the values to take"),
-    ({"rng": {1: 3}}, {}, TypeError, "rng must be non-empty strings; got 1"),
-    ({"rng": [0, 1, 0]}, {}, ValueError, "rng must take each value once; got [0, 1, 0]"),
-    ({"rng": {"a": 0, "b": 0}}, {}, ValueError, "over must lead to different tasks; rng=a and rng=b are the same"),
-    ({"rng": range(10**7)}, {}, ValueError, "rng must take at most 1000000 values"),
-    ({"rng": range(2000), "tol": range(999)}, {}, ValueError, "over must lead to at most 1000000 tasks; got 1998000"),
-    ({"rng": [None]}, {}, TypeError, "rng must be a whole number of at least 0 in a sweep, so that it is found again"),
-    ({"rng": [0, -1]}, {}, ValueError, "rng must be a whole number of at least 0 in a sweep, so that it is found"),
-    ({"rng": [np.random.default_rng(0)]}, {}, TypeError, "rng must be a whole number"),
-    ({"rng": [True]}, {}, TypeError, "rng must be a whole number"),
-    ({"rate": [1e-3, -1.0]}, {"rng": 0}, ValueError, "got -1.0; in the task rate=-1.0"),
-    ({"rate": [1e-3, "x"]}, {"rng": 0}, TypeError, "rate must be between"),
-    ({"rng": [0]}, {"hidden": 0}, ValueError, "hidden must be a whole number"),
-    ({"rng": [0]}, {"features": 0}, ValueError, "features must be a whole number"),
-    ({"rng": [0]}, {"flip": 0.7}, ValueError, "flip must be between 0 and 0.5; got 0.7"),
-    ({"rng": [0]}, {"tree": (2, 2)}, TypeError, "tree must be a pylinear.Tree; got (2, 2) (tuple)"),
-    ({"rng": [0]}, {"order": "random"}, ValueError, "order must be one of"),
-    ({"rng": [0]}, {"order": [4]}, ValueError, "order must name items from 0 to 3"),
-    ({"rng": [0]}, {"init": pl.Decoupled([1.0, 2.0], 1.0)}, ValueError, "c must be one number or one per mode, 4"),
-    ({"rng": [0]}, {"init": 3}, TypeError, "init must be a Gaussian"),
-    ({"rng": [0]}, {"reduce": "kryl"}, ValueError, "reduce must be False, 'exact'"),
-    ({"rng": [0]}, {"reduce": "krylov", "dtype": "float32", "tol": 1e-9}, ValueError, "tol must be at least 1e-05"),
-    ({"rng": [0]}, {"keep": ["weights"]}, ValueError, "keep must be empty or ['maps'] in a sweep"),
-    ({"keep": [["maps"], []]}, {"rng": 0}, ValueError, "keep must be the same for all tasks"),
-    ({"rng": [0]}, {"threads": 0}, ValueError, "threads must be a whole number from 1 to 1024"),
-    ({"rng": [0]}, {"progress": "yes"}, TypeError, "progress must be True, False, None or callable"),
-    ({"rng": [0]}, {"executor": 3}, TypeError, "executor must have a method submit; got 3"),
-    ({"rng": [0]}, {"folder": None}, TypeError, "folder must be a path; got None"),
-]
-
-
-@pytest.mark.parametrize(("over", "changes", "kind", "said"), BAD)
-def test_refused_before_anything_is_computed(over, changes, kind, said, tmp_path):
-    arguments = {"folder": tmp_path / "out", "executor": Idle(), "rate": 1e-3, **SAME, **changes}
-    if "rate" in over:
-        del arguments["rate"]
-    with pytest.raises(kind) as caught:
-        pl.sweep(over, **arguments)
-    assert said in str(caught.value)
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("name", ["hidden", "rate", "epochs", "rng", "features", "tree"])
-def test_what_is_missing_is_named(name, tmp_path):
-    arguments = {**SAME, "rate": 1e-3, "rng": 0}
-    del arguments[name]
-    with pytest.raises(ValueError, match=rf"{name}.* must be given"):
-        pl.sweep({"order": ["cyclic"]}, folder=tmp_path, executor=Idle(), **arguments)
-
-
-def test_features_belong_to_a_tree(tmp_path):
-    with pytest.raises(ValueError, match="features must be left out where data are given; it belongs to a tree"):
-        pl.sweep({"rng": [0]}, data=pl.toy(), features=3, hidden=2, rate=0.1, epochs=1, folder=tmp_path)

@@ -54,6 +54,14 @@ def test_a_process_that_ends_costs_its_call_and_is_replaced():
         assert workers.submit(os.getpid).result() != pid  # found dead before the call was handed over
 
 
+def test_ctrl_c_is_the_caller_s_to_answer(capfd):
+    with Workers(1) as workers:
+        pid = workers.submit(os.getpid).result()
+        os.kill(pid, signal.SIGINT)
+        assert workers.submit(os.getpid).result() == pid
+    assert capfd.readouterr().err == ""
+
+
 def test_processes_that_cannot_begin_are_said_to_be_so(monkeypatch, capfd):
     monkeypatch.setattr(_workers, "_BEGIN", "import sys; sys.exit('no such module')")
     with Workers(1) as workers, pytest.raises(BrokenExecutor, match="could not begin: it ended, with status 1"):
