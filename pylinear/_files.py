@@ -51,10 +51,8 @@ def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[s
     import json
     import zipfile
     from importlib.metadata import version
-    from pathlib import Path
 
-    # A link stays, and what it points to is replaced.
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     members = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     about = {
         "format": FORMAT,
@@ -77,12 +75,19 @@ def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[s
 
 def write_bytes(path: StrPath, content: bytes) -> None:
     """Put `content` into a file in place of what it held, as a whole or not at all."""
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     try:
         with _replacing(target) as file:
             file.write(content)
     except OSError as error:
         raise _located(error, target) from error
+
+
+def _target(path: StrPath) -> Path:
+    from pathlib import Path
+
+    # A link stays, and what it points to is replaced.
+    return Path(os.path.realpath(path))
 
 
 def read(path: StrPath, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
