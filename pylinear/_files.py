@@ -77,6 +77,8 @@ def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[s
 
 def write_bytes(path: StrPath, content: bytes) -> None:
     """Put `content` into a file in place of what it held, as a whole or not at all."""
+    from pathlib import Path
+
     target = Path(os.path.realpath(path))
     try:
         with _replacing(target) as file:
