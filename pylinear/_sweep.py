@@ -109,7 +109,6 @@ def sweep(
     >>> result.mode_strength.isel(run=0, time=-1).sel(rate=0.02, mode=1).values.round(3).tolist()
     [1.414, 1.414, 1.414]
     """
-    _require_xarray()
     _engine.core()
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have a method submit; got {_check.show(executor)}")
@@ -117,6 +116,7 @@ def sweep(
     _tasks.check_names(over, same)
     axes = _tasks.axes(over)
     tasks, path = _tasks.tasks(axes, same, threads), _folder(folder)
+    _require_xarray()
     work = _Work(tasks, path)
     with reporter(progress) as report:
         work.compute(executor, threads, report)

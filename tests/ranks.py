@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 
 
-def run(n, script, *args, timeout=60):
+def run(n, script, *args, timeout=60, module="mpi4py"):
     """Return what `script`, a Path or the code itself, prints on `n` ranks; skip the test where there is no MPI.
+
+    `module` is what runs it: with "mpi4py.futures", ranks from 1 on are the workers of pools.
 
     Ranks that print at the same time mix within a line: let one of them do it, or write files.
     """
     mpiexec, library = _of_wheel("mpiexec"), _of_wheel("libmpi.so.12")
-    command = [mpiexec, "-n", str(n), sys.executable, "-m", "mpi4py"]
+    command = [mpiexec, "-n", str(n), sys.executable, "-m", module]
     command += [str(script)] if isinstance(script, Path) else ["-c", script]
     environment = {
         **os.environ,

@@ -1,5 +1,6 @@
 """Every public argument against what it must refuse: one sentence that names it, before anything is allocated."""
 
+import contextlib
 import tracemalloc
 
 import numpy as np
@@ -8,6 +9,9 @@ from scipy import integrate  # noqa: F401 (loaded before allocations are counted
 
 import pylinear as pl
 from pylinear import theory
+
+with contextlib.suppress(ImportError):
+    import xarray  # noqa: F401 (likewise)
 
 DATA = pl.Dataset(np.arange(12.0).reshape(3, 4))
 W21, W32 = np.full((2, 4), 0.1), np.full((3, 2), 0.1)

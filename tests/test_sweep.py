@@ -4,12 +4,12 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from importlib import metadata
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
+import ranks
 
 import mishaps
 import pylinear as pl
@@ -144,14 +144,8 @@ if __name__ == "__main__":
 
 
 def test_an_mpi_pool_gives_the_same(serial, tmp_path):
-    pytest.importorskip("mpi4py")
-    try:
-        mpiexec = next(path.locate() for path in metadata.files("mpich") if path.name == "mpiexec")
-    except metadata.PackageNotFoundError:
-        pytest.skip("needs mpich from the package index")
     (tmp_path / "script.py").write_text(MPI_SCRIPT)
-    command = [mpiexec, "-n", "3", sys.executable, "-m", "mpi4py.futures", tmp_path / "script.py", tmp_path / "out"]
-    subprocess.run(command, check=True, timeout=60)
+    ranks.run(3, tmp_path / "script.py", tmp_path / "out", module="mpi4py.futures")
     assert sweep(tmp_path / "out", executor=Idle()).identical(serial)
 
 
