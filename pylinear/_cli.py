@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 import warnings
@@ -54,7 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings(action="always", category=AssumptionWarning):
             warnings.simplefilter("always", FileWarning)
             warnings.showwarning = partial(_warn, warnings.showwarning)
-            return commands[arguments.command]()
+            status = commands[arguments.command]()
+            sys.stdout.flush()
+            return status
     except TrainingInterrupted as interrupt:
         resume = "" if interrupt.checkpoint is None else f"; the same command goes on from {interrupt.checkpoint}"
         _say(f"pylinear: interrupted{resume}")
@@ -62,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         _say(f"pylinear: interrupted{f'; {interrupt}' if str(interrupt) else ''}")
         return 130
+    except BrokenPipeError:
+        # Whoever reads the output has seen enough; what is left of it must not be flushed to nobody as Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except _SAID as error:
         _say(f"pylinear: {error}")
         return 1

@@ -411,3 +411,14 @@ def test_unknown_commands_are_refused(capsys):
         _cli.main(["dance"])
     assert caught.value.code == 2
     assert "invalid choice" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    for unbuffered in ("", "1"):
+        command = [sys.executable, "-P", "-m", "pylinear", "info"]
+        read, write = os.pipe()
+        os.close(read)
+        environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+        ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, env=environment)
+        os.close(write)
+        assert (ended.returncode, ended.stderr) == (0, "")
