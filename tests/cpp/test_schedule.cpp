@@ -39,6 +39,20 @@ int main() {
   CHECK(given.item(1) == 2);
   CHECK(given.item(5) == 0);
 
+  // An order that begins at presentation 7: counted from there, and no permutation is drawn again.
+  Schedule shifted(Order::cyclic, 5, key, {}, 3);
+  for (std::uint64_t t = 7; t < 20; ++t) CHECK(shifted.item(t) == static_cast<Index>((t - 7) % 5));
+  Schedule later(Order::reshuffled, 5, key, {}, 3);
+  for (std::uint64_t t = 7; t < 40; ++t) CHECK(later.item(t) == reshuffled.item(t + 3));
+  Schedule longer(Order::given, 3, key, {2, 1, 0, 0}, 1);
+  CHECK(longer.item(7) == 2);
+  CHECK(longer.item(8) == 1);
+  for (Schedule* schedule : {&shifted, &later, &longer}) {
+    std::vector<Index> several(9);
+    schedule->items(7, 9, several.data());
+    for (std::uint64_t i = 0; i < 9; ++i) CHECK(several[i] == schedule->item(7 + i));
+  }
+
   // A block ends before a repeat, at the limit, and nowhere else.
   std::vector<Index> items;
   given.block(0, 10, items);
