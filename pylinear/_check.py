@@ -176,6 +176,16 @@ def rows(value: object) -> int:
         return -1
 
 
+def path(name: str, value: object) -> str:
+    """Return `value` as the text of a path."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(f"{name} must be a path; got {show(value)}")
+    text = os.fsdecode(value)
+    if not text or "\0" in text:
+        raise ValueError(f"{name} must be a path; got {show(text)}")
+    return text
+
+
 def names(name: str, value: object, count: int) -> tuple[str, ...]:
     """Return `value` as a tuple of `count` non-empty strings."""
     if isinstance(value, str) or not isinstance(value, Iterable):

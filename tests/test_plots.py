@@ -4,11 +4,11 @@ from functools import cache
 import matplotlib as mpl
 import numpy as np
 import pytest
-from drawn import FEATURE, SAMPLES, TREE, balanced_run, cyclic_orders, tree_gap
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 import pylinear as pl
+from drawn import FEATURE, SAMPLES, TREE, balanced_run, cyclic_orders, tree_gap
 from pylinear import plots
 
 

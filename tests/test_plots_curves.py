@@ -2,11 +2,11 @@ import itertools
 
 import numpy as np
 import pytest
-from drawn import balanced_run, texts, tree_gap
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 import pylinear as pl
+from drawn import balanced_run, texts, tree_gap
 from pylinear import plots
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from drawn import cyclic_orders, labelled, texts, tree_gap
 from matplotlib.figure import Figure
 
 import pylinear as pl
+from drawn import cyclic_orders, labelled, texts, tree_gap
 from pylinear import plots
 
 

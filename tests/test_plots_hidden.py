@@ -3,10 +3,10 @@ import re
 
 import numpy as np
 import pytest
-from drawn import balanced_run, texts
 from matplotlib.figure import Figure
 
 import pylinear as pl
+from drawn import balanced_run, texts
 from pylinear import plots
 
 

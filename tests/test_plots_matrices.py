@@ -1,10 +1,10 @@
 import itertools
 
 import numpy as np
-from drawn import TREE, image, texts
 from matplotlib.figure import Figure
 
 import pylinear as pl
+from drawn import TREE, image, texts
 from pylinear import plots
 
 

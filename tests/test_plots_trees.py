@@ -1,8 +1,8 @@
 import numpy as np
-from drawn import FEATURE, SAMPLES, TREE, labelled, texts
 from matplotlib.figure import Figure
 
 import pylinear as pl
+from drawn import FEATURE, SAMPLES, TREE, labelled, texts
 from pylinear import plots
 
 

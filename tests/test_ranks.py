@@ -4,9 +4,9 @@ import hashlib
 
 import numpy as np
 import pytest
-from ranks import run
 
 import pylinear as pl
+from ranks import run
 
 pytestmark = pytest.mark.core
 

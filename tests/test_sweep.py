@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import ranks
 
 import mishaps
 import pylinear as pl
+import ranks
 from pylinear import _sweep, _tasks
 
 xarray = pytest.importorskip("xarray")

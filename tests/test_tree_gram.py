@@ -7,9 +7,9 @@ from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import ranks
 
 import pylinear as pl
+import ranks
 
 TREE = pl.Tree((3, 2), flip=(0.2, 0.05))
 # Several tasks, the last of them short, from a feature on where no block begins.
