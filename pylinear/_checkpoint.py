@@ -48,7 +48,7 @@ class Checkpoint:
             "shift": self.shift,
             "position": self.position,
             "until": self.until,
-            "norms": [norm.hex() for norm in self.norms],  # which may be inf
+            "norms": [norm.hex() for norm in self.norms],
             "status": self.status,
             "asked_route": self.asked_route,
             "data": _about(self.data),
@@ -74,15 +74,19 @@ def _checkpoint(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -
         lower=arrays["lower"],
         w32=arrays["w32"],
         shift=_check.integer("shift", header["shift"], 0, 2**63),
-        position=_check.integer("position", header["position"], 0, 2**63),
-        until=header["until"],
-        norms=(float.fromhex(header["norms"][0]), float.fromhex(header["norms"][1])),
+        position=_check.integer("position", header["position"], 0, 2**62),
+        until=_check.integer("until", header["until"], 0, 2**62),
+        norms=(_norm(header["norms"][0]), _norm(header["norms"][1])),
         status=_check.choice("status", header["status"], ("ok", "diverged")),
-        asked_route=header["asked_route"],
+        asked_route=_check.choice("asked_route", header["asked_route"], ("auto", "blocked", "fused")),
     )
     if not 0 <= checkpoint.until - checkpoint.position < _engine.core().longest_block:
         raise ValueError("it stands outside the block that it has begun")
     return checkpoint
+
+
+def _norm(text: str) -> float:
+    return _check.real("norms", float.fromhex(text), 0.0)
 
 
 def _about(data: Dataset) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import math
 import os
+import stat
 import struct
 from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
@@ -28,8 +29,10 @@ StrPath = str | os.PathLike[str]
 
 FORMAT = 1
 _HEADER = "header"
-_LARGEST_HEADER = 2**27
+_LARGEST_HEADER = 2**24
 _TEXT = np.dtype(np.uint8)
+# Bytes in the name of a file, so that the name of its part is none too long.
+_LONGEST_NAME = 240
 # Bytes that are written or read at a time.
 _PART = 2**24
 # What a damaged archive makes zipfile and numpy raise, besides BadZipFile.
@@ -91,7 +94,21 @@ def _target(path: StrPath) -> Path:
     from pathlib import Path
 
     # A link stays, and what it points to is replaced.
-    return Path(os.path.realpath(path))
+    target = Path(os.path.realpath(path))
+    _check_regular(target)
+    return target
+
+
+def _check_regular(target: Path) -> None:
+    """Raise OSError for a folder, and for a device or a pipe, which to replace or to read would be no kindness."""
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(target))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(target))
 
 
 def read(path: StrPath, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -149,6 +166,7 @@ def _opened(path: StrPath) -> Iterator[zipfile.ZipFile]:
 
     target = Path(path)
     try:
+        _check_regular(target)
         with target.open("rb") as file, zipfile.ZipFile(file) as archive:
             _check_sizes(archive, os.fstat(file.fileno()).st_size)
             yield archive
@@ -157,7 +175,7 @@ def _opened(path: StrPath) -> Iterator[zipfile.ZipFile]:
     except (zipfile.BadZipFile, *_DAMAGE) as error:
         raise FileError(f"{target} is damaged, or no file of pylinear: {str(error) or type(error).__name__}") from None
     except OSError as error:
-        if error.errno == errno.EINVAL:  # a place before the start of the file
+        if error.errno == errno.EINVAL and error.filename is None:  # a place before the start of the file
             raise FileError(f"{target} is damaged: {error.strerror}") from None
         raise _located(error, target) from error
 
@@ -238,9 +256,10 @@ def _fill(member: IO[bytes], out: NDArray[np.uint8], name: str) -> None:
 @contextlib.contextmanager
 def _replacing(target: Path) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `target` when all has gone well."""
-    part = target.with_name(f".{target.name}.part")
-    with _alone(part) as file:
+    with _alone(_part_of(target)) as file:
+        part = _part_of(target)
         try:
+            _keep_mode(target, file)
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -250,6 +269,22 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
                 part.unlink()
             raise
     _sync_folder(target.parent)
+
+
+def _part_of(target: Path) -> Path:
+    """Return where a file is written before it takes its place."""
+    name = target.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        import hashlib
+
+        name = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return target.with_name(f".{name}.part")
+
+
+def _keep_mode(target: Path, file: IO[bytes]) -> None:
+    """Give the permissions of what was there before to the file that takes its place."""
+    with contextlib.suppress(FileNotFoundError):
+        os.chmod(file.fileno(), stat.S_IMODE(os.stat(target).st_mode))
 
 
 @contextlib.contextmanager

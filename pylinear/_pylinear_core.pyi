@@ -64,6 +64,11 @@ class Network64:
         """
         Presentations so far, also of a call that is under way in another thread.
         """
+    @property
+    def standing(self) -> int:
+        """
+        The position when what a stopped call has begun is ended; it is not ended by this.
+        """
 class TrainingSet32:
     def __init__(self, outputs: numpy.typing.NDArray[numpy.float32], inputs: numpy.typing.NDArray[numpy.float32] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float32], coefficients: numpy.typing.NDArray[numpy.float64], n_features: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
@@ -110,6 +115,11 @@ class Network32:
     def reached(self) -> int:
         """
         Presentations so far, also of a call that is under way in another thread.
+        """
+    @property
+    def standing(self) -> int:
+        """
+        The position when what a stopped call has begun is ended; it is not ended by this.
         """
 def gram(branching: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], threshold: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], key: typing.SupportsInt | typing.SupportsIndex, first: typing.SupportsInt | typing.SupportsIndex, n: typing.SupportsInt | typing.SupportsIndex, out: numpy.typing.NDArray[numpy.int64], threads: typing.SupportsInt | typing.SupportsIndex) -> None:
     """

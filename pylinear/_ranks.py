@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -18,6 +21,8 @@ class Ranks:
 
     def __init__(self, comm: Any, n_features: int) -> None:
         self.comm = comm
+        self.flag = _engine.core().StopFlag()
+        self._together = self._pressed = False
         self.rank, self.size = (0, 1) if comm is None else rank_and_size(comm)
         core = _engine.core()
         shares = [core.rows_of(n_features=n_features, rank=r, ranks=self.size) for r in range(self.size)]
@@ -39,6 +44,41 @@ class Ranks:
         from mpi4py import MPI
 
         return {"rank": self.rank, "ranks": self.size, "gather": partial(self.comm.Allgatherv, MPI.IN_PLACE)}
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Let Ctrl-C in any process end the block in all of them: at an exchange, or when they leave it.
+
+        An interrupt that were raised at once, in one of them and between two exchanges, would leave the others waiting.
+        """
+        if self.size == 1 or self._together:
+            yield
+            return
+        before = None
+        held = threading.current_thread() is threading.main_thread()
+        if held and (held := signal.getsignal(signal.SIGINT) is signal.default_int_handler):
+            before = signal.signal(signal.SIGINT, self._interrupt)
+        self._together = True
+        try:
+            yield
+            pressed = self.comm.allreduce(int(self._pressed))
+        finally:
+            self._together = self._pressed = False
+            if held:
+                signal.signal(signal.SIGINT, before)
+        if pressed:
+            raise KeyboardInterrupt
+
+    def _interrupt(self, *_: object) -> None:
+        self._pressed = True
+        self.flag.set()
+
+    def new_flag(self) -> Any:
+        """Return the core's flag for the next call, raised if Ctrl-C has been pressed before it."""
+        self.flag = _engine.core().StopFlag()
+        if self._pressed:
+            self.flag.set()
+        return self.flag
 
     def same(self, value: Any) -> Any:
         """Return the value that the first process has."""

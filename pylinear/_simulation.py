@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from os import PathLike
 from typing import Any, Literal
@@ -96,8 +96,8 @@ class Simulation:
     and all of W21; ``w32`` may be given whole or as these rows. After each pass over W32 the processes tell each other
     their sums, which all of them then add in the same order, so that weights and records are, to the last bit, those of
     one process. To read `loss`, `mode_strengths` or `hidden`, to set weights and to save are calls, too, which all of
-    them must make. Ctrl-C in one of them stops all after the same presentation. Run with ``python -m mpi4py``, which
-    ends all processes when one fails.
+    them must make. Ctrl-C in one of them during a call ends the call in all, after the same presentation. Run with
+    ``python -m mpi4py``, which ends all processes when one fails, or is interrupted between calls.
 
     Examples
     --------
@@ -138,8 +138,7 @@ class Simulation:
         start = _check.array("w21", w21, (None, data.n_inputs), self._kind)
         self.hidden_units = start.shape[0]
         # The core trains without the interpreter's lock, so that another thread could come in between.
-        self._lock = threading.Lock()
-        self._owner: int | None = None
+        self._lock = threading.RLock()
         self._presentations = 0
         self._begin(data, start, self._own_rows(w32, data.n_features, copy=False))  # the core copies it
 
@@ -258,15 +257,16 @@ class Simulation:
             self._record(count if self.status == "ok" else 0)
             return
         step = self._step(1.0 if every is None else every)
-        if until is not None and until(self):
-            return
-        end = self.presentations + count
-        while self.status == "ok" and (at := self.presentations) < end:
-            self._record(min(step - at % step, end - at))
-            if hook is not None:
-                hook(self)
+        with self._ranks.together():
             if until is not None and until(self):
                 return
+            end = self.presentations + count
+            while self.status == "ok" and (at := self.presentations) < end:
+                self._record(min(step - at % step, end - at))
+                if hook is not None:
+                    hook(self)
+                if until is not None and until(self):
+                    return
 
     def _length(self, epochs: float | None, presentations: int | None, until: object) -> int:
         """Return the presentations that a call asks for."""
@@ -296,44 +296,36 @@ class Simulation:
     def __reduce_ex__(self, _: Any) -> Any:
         raise TypeError("a Simulation cannot be pickled or copied: save it to a file, and load that")
 
-    @contextmanager
-    def _at_rest(self) -> Iterator[Any]:
-        """Give the core's network while no other thread is at it."""
+    def _idle(self) -> AbstractContextManager[Any]:
+        """Return the lock on the core's network, for a ``with`` statement, which no interrupt can leave held."""
         # A signal handler runs in the thread that is training, which would wait for itself.
-        if self._owner == threading.get_ident():
+        if self._lock._is_owned():  # type: ignore[attr-defined]
             raise RuntimeError("this simulation is in the middle of a call of its own; use it when that has returned")
-        with self._lock:
-            self._owner = threading.get_ident()
-            try:
-                yield self._network
-            finally:
-                self._owner = None
+        return self._lock
 
     def _record(self, count: int = 0, **into: NDArray[Any]) -> None:
         """Train for `count` presentations, then record into the arrays given."""
-        with self._at_rest() as network:
+        ranks = self._ranks
+        with ranks.together(), self._idle():
+            network = self._network
             until = np.array([network.position + count])
             self._seen = None if count else self._seen
             # A limit that threadpoolctl has set meanwhile counts.
             n_threads = min(self.threads, _check.threads(self._asked_threads))
-            _, status = network.record(until, threads=n_threads, stop=_engine.core().StopFlag(), **into)
-            self._presentations = int(network.position)
+            try:
+                _, status = network.record(until, threads=n_threads, stop=ranks.new_flag(), **into)
+            finally:
+                self._presentations = int(network.standing)
             if status == "diverged":
                 self.status = "diverged"
             if status == "ok" and "loss" in into:
                 self._seen = into["mode_strengths"][0], float(into["loss"][0])
         if status == "interrupted":
-            raise KeyboardInterrupt("another process of the group was interrupted")
+            raise KeyboardInterrupt("a process of the group was interrupted")
 
     @property
     def presentations(self) -> int:
         """Presentations so far; while a call is under way elsewhere, those before it."""
-        # Not a mere look: what a stop has left open is computed first.
-        if self._lock.acquire(blocking=False):
-            try:
-                self._presentations = int(self._network.position)
-            finally:
-                self._lock.release()
         return self._presentations
 
     @property
@@ -350,8 +342,10 @@ class Simulation:
     def rate(self, rate: float) -> None:
         checked = check_rate(rate, self.dtype)
         # The same again must not cut a block in two.
+        self._ranks.check_same({"rate": checked})
         if checked != self._rate:
-            with self._at_rest() as network:
+            with self._idle():
+                network = self._network
                 network.set_rate(checked)
                 self._rate = checked
                 self._changed()
@@ -364,9 +358,11 @@ class Simulation:
     @order.setter
     def order(self, order: Order) -> None:
         checked = check_order(order, self.data.n_items, self.update)
+        self._ranks.check_same({"order": checked})
         if np.array_equal(checked, self._order.order):
             return
-        with self._at_rest() as network:
+        with self._idle():
+            network = self._network
             period = self.data.n_items if isinstance(checked, str) else len(checked)
             shift = self._order.shift
             # Never less than before: an epoch's permutation is drawn by its number, and none may come twice.
@@ -389,7 +385,8 @@ class Simulation:
                 f"data must have {old.n_items} items, {old.n_inputs} inputs and {old.n_features} features; got {sizes}"
             )
         check_route(self._asked_route, new, self.update)
-        with self._at_rest() as network:
+        with self._idle():
+            network = self._network
             lower, w32 = network.views()
             self._presentations = int(network.position)
             if (old.one_hot and new.one_hot) or np.array_equal(old.inputs, new.inputs):
@@ -400,7 +397,8 @@ class Simulation:
     @property
     def w21(self) -> NDArray[Any]:
         """Input-to-hidden weights, (N2, N1), a copy. Others can be set: they are copied."""
-        with self._at_rest() as network:
+        with self._idle():
+            network = self._network
             return self._inputs.w21(network.lower(), self._start)
 
     @w21.setter
@@ -412,7 +410,8 @@ class Simulation:
     @property
     def w32(self) -> NDArray[Any]:
         """Hidden-to-output weights, (N3, N2), a copy. Others can be set: they are copied."""
-        with self._at_rest() as network:
+        with self._idle():
+            network = self._network
             return np.asarray(network.w32())
 
     @w32.setter
@@ -455,7 +454,8 @@ class Simulation:
         >>> sim.w32[0].tolist()
         [1.0, 0.0, 1.0]
         """
-        with self._at_rest() as network:
+        with self._idle():
+            network = self._network
             lower, w32 = network.views()
             in_place = self._inputs.span is None
             w21 = lower.T if in_place else self._inputs.w21(np.array(lower), self._start)
@@ -464,7 +464,9 @@ class Simulation:
             try:
                 yield Weights(w21, w32)
             finally:
+                w21.flags.writeable = w32.flags.writeable = False
                 if writable:
+                    self._ranks.check_same({"w21": w21})
                     if not in_place:
                         lower[:], self._start = self._inputs.lower(w21), w21.copy()
                     self._changed()
@@ -524,8 +526,11 @@ class Simulation:
         in any number of them.
         """
         place = _check.path("path", path)
-        with self._at_rest() as network:
+        with self._idle():
+            network = self._network
             position, until, *norms, lower, w32 = network.state()
+            if not np.isfinite(norms).all():
+                raise ValueError("weights must be finite to be saved; set them anew first")
             arguments = {"rate": self._rate, "order": self.order, "rng": self.rng, "update": self.update}
             whole = self._ranks.all_rows(w32)
             if whole is not None:
@@ -593,7 +598,8 @@ class Simulation:
         """Go on from a checkpoint, with whose data and weights this was made."""
         self._asked_route = saved.asked_route
         self._order = replace(self._order, shift=saved.shift)
-        with self._at_rest() as network:
+        with self._idle():
+            network = self._network
             network.set_order(**self._order.arguments)
             lower, _ = network.views()
             lower[:] = _check.array("lower", saved.lower, lower.shape, self._kind, copy=False)

@@ -254,7 +254,10 @@ class _Training:
         finally:
             self._stop.set()
             _shut_down(pool)
-            written = self._known is not None and self._known.try_to_write()
+            try:
+                written = self._known is not None and self._known.try_to_write()
+            except KeyboardInterrupt:
+                interrupted, written = True, False
         for task in tasks:
             if not task.cancelled():
                 task.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import warnings
 from collections import defaultdict
@@ -34,13 +35,15 @@ class TrainingFile:
     def __init__(self, path: _files.StrPath) -> None:
         from pathlib import Path
 
-        self.path = Path(_check.path("checkpoint", path))
+        # Whoever changes the working folder on the way means the same file.
+        self.path = Path(os.path.abspath(_check.path("checkpoint", path)))
         self._configuration: dict[str, Any] | None = None
         self._records: dict[Name, Record] = {}
         self._lock = Lock()
         self._next = time.monotonic() + _EVERY
+        self._seen: object = None
         if self.path.exists():
-            self._read()
+            self._records = self._read()
 
     @property
     def seed(self) -> int | None:
@@ -97,6 +100,7 @@ class TrainingFile:
     def write(self) -> None:
         """Write all that is known."""
         began = time.monotonic()
+        self._take_in()
         with self._lock:
             records = dict(self._records)
         groups: dict[Any, list[Name]] = defaultdict(list)
@@ -111,12 +115,39 @@ class TrainingFile:
                 arrays[f"{group}.{field}"] = np.stack(every) if len(every) > 1 else every[0][None]
             about += [{**_about(name, records[name]), "group": group, "row": i} for i, name in enumerate(names)]
         _files.write(self.path, _KIND, {"training": self._configuration, "networks": about}, arrays)
+        self._seen = self._identity()
         # What it costs stays below a twentieth.
         now = time.monotonic()
         self._next = now + max(_EVERY, 20 * (now - began))
 
-    def _read(self) -> None:
+    def _identity(self) -> object:
+        """Return what changes when somebody writes the file."""
+        try:
+            now = os.stat(self.path)
+        except OSError:
+            return None
+        return now.st_ino, now.st_mtime_ns, now.st_size
+
+    def _take_in(self) -> None:
+        """Take over what another call of the same training has written meanwhile."""
+        if self._seen is None or self._identity() in (None, self._seen):
+            return
+        mine = self._configuration
+        try:
+            theirs = self._read()
+        except (_files.FileError, OSError):
+            theirs = {}
+        if self._configuration != mine:
+            self._configuration, theirs = mine, {}
+        with self._lock:
+            for name, record in theirs.items():
+                known = self._records.get(name)
+                if known is None or known.completed < record.completed:
+                    self._records[name] = record
+
+    def _read(self) -> dict[Name, Record]:
         header, arrays = _files.read(self.path, _KIND)
+        records = {}
         with _files.believed(self.path):
             self._configuration = dict(header["training"])
             for about in header["networks"]:
@@ -125,9 +156,10 @@ class TrainingFile:
                     for name, array in arrays.items()
                     if name.partition(".")[0] == str(about["group"])
                 }
-                name = about["run"], about["rows"], about["hidden"]
-                self._records[name] = _record(about, own)
+                records[about["run"], about["rows"], about["hidden"]] = _record(about, own)
             int(self._configuration["rng"])
+        self._seen = self._identity()
+        return records
 
 
 def _arrays(record: Record) -> dict[str, NDArray[Any]]:

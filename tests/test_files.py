@@ -218,6 +218,24 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_pipes_are_neither_read_nor_replaced(path):
+    os.mkfifo(path)
+    for call in (lambda: written(path), lambda: _files.read(path, "simulation")):
+        with pytest.raises(OSError, match="not a regular file"):
+            call()
+    assert path.is_fifo()
+
+
+def test_long_names_and_permissions_stay(tmp_path):
+    path = tmp_path / ("ü" * 120 + ".npz")
+    assert same(written(path))
+    path.chmod(0o640)
+    assert same(written(path))
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert os.listdir(tmp_path) == [path.name]
+
+
 def test_reading_what_is_not_there(path):
     with pytest.raises(FileNotFoundError, match=r"some\.npz"):
         _files.read(path, "simulation")

@@ -169,12 +169,16 @@ data = pl.Tree((2, 2), 0.1).sample(1000, rng=0)
 other = pl.Tree((2, 2), 0.1).sample(1000, rng=comm.rank)
 w21, w32 = np.ones((3, 4)), np.ones((1000, 3))
 few = pl.Dataset(np.ones((12, 4)))
+sim = pl.Simulation(data, w21, w32, rate=1e-4, rng=0, comm=comm)
 calls = {
     "rate": lambda: pl.Simulation(data, w21, w32, rate=1e-4 * (1 + comm.rank), rng=0, comm=comm),
     "rng": lambda: pl.Simulation(data, w21, w32, rate=1e-4, rng=comm.rank, comm=comm),
     "w21": lambda: pl.Simulation(data, w21 * (1 + comm.rank), w32, rate=1e-4, rng=0, comm=comm),
     "outputs": lambda: pl.Simulation(other, w21, w32, rate=1e-4, rng=0, comm=comm),
     "order": lambda: pl.Simulation(data, w21, w32, rate=1e-4, rng=0, order=[0, comm.rank], comm=comm),
+    "another rate": lambda: setattr(sim, "rate", 1e-4 * (2 + comm.rank)),
+    "another order": lambda: setattr(sim, "order", [0, comm.rank]),
+    "another w21": lambda: setattr(sim, "w21", w21 * (2 + comm.rank)),
     "ranks": lambda: pl.Simulation(few, w21, np.ones((12, 3)), rate=1e-4, rng=0, comm=comm),
 }
 for name, call in calls.items():
@@ -191,10 +195,14 @@ for name, call in calls.items():
 
 def test_processes_that_disagree_are_told_so_in_all_of_them():
     lines = [line.split(" | ") for line in run(2, WRONG).splitlines()]
-    assert len(lines) == 6
+    assert len(lines) == 9
     for name, different, message in lines:
         assert different == "1"
-        wanted = "comm must have at most 1 processes for 12 features; got 2" if name == "ranks" else f"{name} must be"
+        wanted = (
+            "comm must have at most 1 processes for 12 features; got 2"
+            if name == "ranks"
+            else f"{name.split()[-1]} must be"
+        )
         assert wanted in message
 
 
@@ -225,6 +233,34 @@ def test_weights_that_are_not_finite_in_one_process_are_refused_in_all():
     assert printed.count("w32 must be finite") == 1
     assert "diverged" in printed
     assert printed.strip().endswith("} ok")
+
+
+STOPPED_OFTEN = """
+import os, signal, threading
+from mpi4py import MPI
+import numpy as np
+import pylinear as pl
+comm = MPI.COMM_WORLD
+data = pl.Tree((2, 2), 0.1).sample(400, rng=0)
+rng = np.random.default_rng(1)
+sim = pl.Simulation(data, rng.normal(size=(3, 4)) / 9, rng.normal(size=(400, 3)) / 9, rate=1e-6, rng=0, comm=comm)
+stops = []
+for k in range(12):
+    comm.Barrier()
+    if k % 3 in (comm.rank, 2):
+        threading.Timer(0.02 + 0.003 * k, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        sim.advance(epochs=10**9, every=1, hook=lambda sim: sim.loss)
+    except KeyboardInterrupt:
+        stops.append(sim.presentations)
+told = comm.gather(stops)
+if comm.rank == 0:
+    print(told[0] == told[1], len(told[0]))
+"""
+
+
+def test_ctrl_c_between_two_exchanges_stops_all_too():
+    assert run(2, STOPPED_OFTEN).split() == ["True", "12"]
 
 
 STOPPED = """

@@ -155,6 +155,27 @@ def test_more_runs_are_added(path):
     assert_same(train("direct", runs=1, checkpoint=path), train("direct", runs=1))
 
 
+def test_what_another_call_has_written_stays(path):
+    inner = []
+
+    def meanwhile(part):
+        if not inner:
+            inner.append(train("direct", runs=4, epochs=100, checkpoint=path))
+
+    train("direct", runs=2, epochs=100, checkpoint=path, progress=meanwhile)
+    header, _ = _files.read(path, "training")
+    assert sorted(x["run"] for x in header["networks"]) == [0, 1, 2, 3]
+    assert_same(train("direct", runs=4, epochs=100, checkpoint=path), inner[0])
+
+
+def test_the_file_is_where_the_call_began(path, monkeypatch, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    train("direct", epochs=100, checkpoint="run.npz", progress=lambda _: os.chdir(tmp_path / "elsewhere"))
+    assert os.listdir(tmp_path / "elsewhere") == []
+    assert len(_files.read(path, "training")[0]["networks"]) == 3
+
+
 def test_a_drawn_seed_is_kept(path):
     first = train("direct", rng=None, epochs=10, checkpoint=path)
     again = train("direct", rng=None, epochs=10, checkpoint=path)

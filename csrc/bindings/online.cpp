@@ -198,6 +198,9 @@ void bind_network(py::module_& module, const char* set_name, const char* network
       .def("lower", [](Network<T>& n) { return copy_out(settled(n).lower(), n.lower_rows(), n); })
       .def("w32", [](Network<T>& n) { return copy_out(settled(n).w32(), n_rows(n), n); })
       .def_property_readonly(
+          "standing", [](const Network<T>& n) { return n.standing(); },
+          "The position when what a stopped call has begun is ended; it is not ended by this.")
+      .def_property_readonly(
           "reached", [](const Network<T>& n) { return n.reached(); },
           "Presentations so far, also of a call that is under way in another thread.")
       .def(

@@ -181,7 +181,8 @@ bool Network<T>::present_freely(std::uint64_t until) {
   for (Index segment = 0; segment < n_segments_; ++segment) {
     squares += static_cast<double>(squares_[segment * kSquares]);
   }
-  const double limit = std::numeric_limits<T>::max() / 16 / std::max(1.0, largest_input_);
+  // Far from where presentations are looked at one by one, so that only those looks decide.
+  const double limit = 1e-8 * std::numeric_limits<T>::max() / std::max(1.0, largest_input_);
   if (squares <= limit && w32_norm_ <= limit && lower_norm_ <= limit) return true;
   restore(*spare_);
   return false;

@@ -122,6 +122,8 @@ class Network {
   void set_state(const State& state);
 
   std::uint64_t position() const { return position_; }
+  /// Where the network stands when what a stopped call has begun is ended.
+  std::uint64_t standing() const { return position_ + (block_.open ? block_.shown.size() : 0); }
   /// How far a call that is under way has come; any thread may ask.
   std::uint64_t reached() const { return std::atomic_ref(reached_).load(std::memory_order_relaxed); }
   /// Ends what a stopped call has begun, so that weights and position are those after a whole number of presentations
