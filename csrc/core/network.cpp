@@ -1,6 +1,8 @@
 #include "core/network.hpp"
 
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -72,6 +74,8 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   if (data_->n_features < 1 || hidden < 1) {
     throw std::invalid_argument("a network needs at least one feature and one hidden unit");
   }
+  if (schedule_.n_items() != data_->n_items) throw std::invalid_argument("a schedule of other items than the data's");
+  if (!(rate > 0) || !std::isfinite(rate)) throw std::invalid_argument("a rate must be above 0 and finite");
   if (update == Update::batch && route != Route::blocked) {
     throw std::invalid_argument("a batch is a block: there is no fused route for it");
   }
@@ -298,6 +302,9 @@ Status Network<T>::advance(std::uint64_t until, int threads, Stop& stop) {
 
 template <class T>
 Status Network<T>::record(Record<T>& record, int threads, Stop& stop) {
+  if (!std::is_sorted(record.presentations.begin(), record.presentations.end())) {
+    throw std::invalid_argument("presentations to record at must not decrease");
+  }
   Team team(useful_threads(record, threads));
   if (residuals_.size() < team.size() * residual_size()) residuals_ = Array<T>(team.size() * residual_size());
   status_ = Status::ok;

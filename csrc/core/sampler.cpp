@@ -108,7 +108,7 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
   constexpr Index step = kGroup * kBlockFeatures;
   const WriteRows<T> write_rows = std::get<WriteRows<T>>(bit_kernels().write_rows);
   const Index n_leaves = f.tree.n_leaves(), begin = lead(f), end = begin + f.n, n_tasks = ceil_div(end, step);
-  threads = static_cast<int>(std::min<Index>(threads, n_tasks));
+  threads = static_cast<int>(std::max<Index>(1, std::min<Index>(threads, n_tasks)));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
   const auto draw = [&](Index task, int rank) {
     if (stop.decided()) return;
@@ -140,7 +140,7 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
   const Index shift = lead(f), step = shift == 0 ? kGroup : kGroup - 1;
   const Index n_leaves = f.tree.n_leaves(), n_words = ceil_div(f.n, kBlockFeatures), n_tasks = ceil_div(n_words, step);
   const std::uint64_t last = ~std::uint64_t{0} >> (n_words * kBlockFeatures - f.n);
-  threads = static_cast<int>(std::min<Index>(threads, n_tasks));
+  threads = static_cast<int>(std::max<Index>(1, std::min<Index>(threads, n_tasks)));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
   const auto draw = [&](Index task, int rank) {
     if (stop.decided()) return;
@@ -164,7 +164,7 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
   const Index n_leaves = f.tree.n_leaves(), begin = lead(f), end = begin + f.n;
   const Index n_blocks = ceil_div(end, kBlockFeatures), step = kTileGroups * kGroup, n_tasks = ceil_div(n_blocks, step);
   const BitKernels& kernels = bit_kernels();
-  threads = static_cast<int>(std::min<Index>(threads, n_tasks));
+  threads = static_cast<int>(std::max<Index>(1, std::min<Index>(threads, n_tasks)));
   std::vector<Diffusion> diffusions = scratch(f, round_up(std::min(n_blocks, step), kPairsDepth) / kGroup, threads);
   // The first member counts in the output itself.
   std::vector<Array<std::int64_t>> counts;

@@ -18,6 +18,7 @@ class Schedule {
  public:
   Schedule(Order order, Index n_items, Key key, std::vector<Index> given = {}, std::uint64_t shift = 0);
 
+  Index n_items() const { return n_items_; }
   Index item(std::uint64_t presentation);
   /// Those of `n` presentations from `start` on.
   void items(std::uint64_t start, Index n, Index* out);

@@ -113,5 +113,9 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;
   }
+  if (std::fflush(stdout) != 0) {
+    std::perror("the table cannot be written");
+    return 1;
+  }
   return 0;
 }

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <stdexcept>
 
 /// Ends the program with the place and the condition that does not hold.
 #define CHECK(condition)                                                                 \
@@ -11,3 +12,14 @@
       std::exit(1);                                                                      \
     }                                                                                    \
   } while (false)
+
+/// Whether a call throws std::invalid_argument.
+template <class F>
+bool refuses(F&& call) {
+  try {
+    call();
+  } catch (const std::invalid_argument&) {
+    return true;
+  }
+  return false;
+}

@@ -85,16 +85,6 @@ void check_strengths() {
   CHECK(strengths[0] == 3 && strengths[1] == 2 && strengths[2] == 1 && loss == 0);
 }
 
-template <class F>
-bool refuses(F&& f) {
-  try {
-    f();
-  } catch (const std::invalid_argument&) {
-    return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 int main() {

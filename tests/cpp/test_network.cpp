@@ -174,6 +174,21 @@ void check_bytes(Index n3, Index n2, Index p, bool correlated, Route route, Upda
 }
 #endif
 
+void check_refusals() {
+  const Problem problem(6, 2, 4);
+  for (const Index items : {3, 9}) {
+    CHECK(refuses([&] { make_network<double>(problem, Route::fused, 0.1, Schedule(Order::cyclic, items, {})); }));
+  }
+  for (const double rate : {0.0, -1.0, std::nan(""), HUGE_VAL}) {
+    CHECK(refuses([&] { make_network<double>(problem, Route::fused, rate, Schedule(Order::cyclic, 4, {})); }));
+  }
+  auto network = make_network<double>(problem, Route::fused, 0.1, Schedule(Order::cyclic, 4, {}));
+  Record<double> record{{4, 3}, nullptr, nullptr, nullptr, nullptr, nullptr};
+  Stop stop;
+  CHECK(refuses([&] { network.record(record, 1, stop); }));
+  CHECK(network.position() == 0);
+}
+
 }  // namespace
 
 int main() {
@@ -206,4 +221,5 @@ int main() {
   check_fused_record();
   check_stop_and_divergence();
   check_interruptions();
+  check_refusals();
 }

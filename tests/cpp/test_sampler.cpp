@@ -37,16 +37,6 @@ void check_range(std::uint64_t first, Index n, int threads) {
   for (Index i = 0; i < gram_of.size(); ++i) CHECK(gram_of[i] == expected[i]);
 }
 
-template <class F>
-bool refuses(F&& f) {
-  try {
-    f();
-  } catch (const std::invalid_argument&) {
-    return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 int main() {
