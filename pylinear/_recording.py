@@ -10,22 +10,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pylinear import _check, _configuration, theory
+from pylinear import _check, theory
 from pylinear._dataset import Dataset
 from pylinear._files import FileError, StrPath
+from pylinear._recording_attributes import AT_FIRST, FOR_GOOD, about, attributes, check_same, digest, whole
 from pylinear._simulation import Simulation
 
 if TYPE_CHECKING:
     import xarray
 
-_KIND = "pylinear recording 1"
 _MOST_RECORDS, _CHUNK_BYTES = 256, 2**24
 # Seconds after which records are written though they do not fill a chunk.
 _LONGEST_WAIT = 60.0
-# Attributes of a store: those that are a simulation's for good, and those that it may change. The names stand in the
-# sentence that refuses another simulation.
-_FOR_GOOD = ("n_features", "n_items", "n_inputs", "hidden_units", "update", "rng", "dtype", "keep")
-_AT_FIRST = ("rate", "order", "data")
 # Between the records of one state on two instruction sets, over many epochs: relative to the largest value.
 _ROUNDOFF = {"float64": 1e-6, "float32": 1e-2}
 
@@ -132,7 +128,7 @@ class ZarrRecorder:
         self._last = sim.presentations
         if sim.data is not self._data:
             self._data = sim.data
-            self._data_changed |= _digest(sim.data) != self._first_data
+            self._data_changed |= digest(sim.data) != self._first_data
         late = time.monotonic() - self._flushed > _LONGEST_WAIT
         if late or (self._n_valid + len(self._buffer)) % self._chunk == 0:
             self.flush()
@@ -199,14 +195,12 @@ class ZarrRecorder:
             import zarr  # noqa: F401
         except ImportError:
             raise ImportError("ZarrRecorder needs zarr: pip install 'pylinear-dynamics[zarr]'") from None
-        here = _about(self._sim, self._keep)
-        there = _attributes(self._path)
+        here = about(self._sim, self._keep)
+        there = attributes(self._path)
         if there is not None:
-            if there.get("kind") != _KIND:
-                raise FileError(f"{self._path} must be a recording of pylinear or not be there; it is something else")
-            _check_same(self._path, _FOR_GOOD, there, here)
+            check_same(self._path, FOR_GOOD, there, here)
         # Without n_valid, the process was killed as it made it.
-        if there is None or "n_valid" not in there or not self._resume(there, here):
+        if there is None or "n_valid" not in there or not self._resume(whole(self._path, there), here):
             self._chunk = chunk or self._records_in_a_chunk()
             self._first_data = here["data"]
             self._make(here)
@@ -215,14 +209,14 @@ class ZarrRecorder:
         size = sum(np.asarray(quantity.of(self._sim)).nbytes for quantity in self._quantities.values())
         return max(1, min(_MOST_RECORDS, _CHUNK_BYTES // size))
 
-    def _make(self, about: dict[str, Any]) -> None:
+    def _make(self, here: dict[str, Any]) -> None:
         """Make a store without records."""
         import zarr
 
         sim, modes = self._sim, self._sim.data.modes
-        attributes = {**about, "records_in_a_chunk": self._chunk}
-        attributes["coordinates"] = "epoch presentation status completed"  # as xarray reads them
-        group = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=attributes)
+        told = {**here, "records_in_a_chunk": self._chunk}
+        told["coordinates"] = "epoch presentation status completed"  # as xarray reads them
+        group = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=told)
         for name, quantity in self._quantities.items():
             _make_array(group, name, quantity, np.shape(quantity.of(sim)), self._chunk)
         group["epoch"].attrs["units"] = "epochs"
@@ -248,16 +242,16 @@ class ZarrRecorder:
     def _resume(self, there: dict[str, Any], here: dict[str, Any]) -> bool:
         """Drop what is not complete, and what comes after the simulation's presentation; return whether any is left."""
         _remove_parts(self._path)
-        group, n_valid = _group(self._path), int(there["n_valid"])
+        group, n_valid = _group(self._path), there["n_valid"]
         arrays, times = self._arrays(group, n_valid)
         kept = int(np.searchsorted(times, self._sim.presentations, side="right"))
         if kept <= 1 and kept < n_valid:
             # Where there is nothing to drop, they may have been changed since.
-            _check_same(self._path, _AT_FIRST, there, here)
+            check_same(self._path, AT_FIRST, there, here)
         if kept == 0:
             return False
-        self._chunk, self._first_data = int(there["records_in_a_chunk"]), there["data"]
-        self._data_changed = bool(there["data_changed"]) and kept > 1
+        self._chunk, self._first_data = there["records_in_a_chunk"], there["data"]
+        self._data_changed = there["data_changed"] and kept > 1
         if times[kept - 1] == self._sim.presentations and here["data"] == self._first_data and not self._data_changed:
             self._check_record(group, kept - 1)
         if here["data"] != self._first_data:
@@ -315,52 +309,6 @@ def _quantities(keep: tuple[str, ...]) -> dict[str, _Quantity]:
         out["w21"] = _Quantity((*run, "hidden_unit", "input"), "", lambda sim: sim.w21)
         out["w32"] = _Quantity((*run, "feature", "hidden_unit"), "", lambda sim: sim.w32)
     return out
-
-
-def _digest(data: Dataset) -> str:
-    return _configuration.digest(_configuration.of_data(data))
-
-
-def _about(sim: Simulation, keep: tuple[str, ...]) -> dict[str, Any]:
-    """Return what a recording follows from, in types that JSON has."""
-    from importlib.metadata import version
-
-    data = sim.data
-    return {
-        "kind": _KIND,
-        **{name: getattr(data, name) for name in ("n_features", "n_items", "n_inputs")},
-        **{name: getattr(sim, name) for name in ("hidden_units", "rate", "update", "dtype", "route")},
-        "order": sim.order if isinstance(sim.order, str) else sim.order.tolist(),
-        "rng": str(sim.rng),
-        "keep": list(keep),
-        "data": _digest(data),
-        "data_changed": False,
-        "version": version("pylinear-dynamics"),
-    }
-
-
-def _check_same(path: str, names: tuple[str, ...], there: dict[str, Any], here: dict[str, Any]) -> None:
-    """Raise unless these attributes of a store are those of the simulation."""
-    for name in names:
-        if there.get(name) == here[name]:
-            continue
-        told = f"{name} is {_check.show(there.get(name))} there and {_check.show(here[name])} here"
-        if name == "data":  # nobody can read a digest
-            told = "it learned other data"
-        raise FileError(f"{path} must be a recording of this simulation; {told}")
-
-
-def _attributes(path: str) -> dict[str, Any] | None:
-    """Return the attributes of a store; None if there is nothing, not even a file, at `path`."""
-    import zarr
-
-    if not os.path.exists(path) or (os.path.isdir(path) and not os.listdir(path)):
-        return None
-    try:
-        return dict(zarr.open_group(path, mode="r", use_consolidated=False).attrs)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        why = " ".join(str(error).split())[:100]
-        raise FileError(f"{path} must be a recording of pylinear or not be there; it cannot be read: {why}") from None
 
 
 def _group(path: str) -> Any:

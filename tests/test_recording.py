@@ -342,6 +342,20 @@ def test_what_is_no_recording_is_refused_and_stays(tmp_path):
     assert recorded(tmp_path / "empty", simulation(), 4).sizes["time"] == 3
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("n_valid", "11"), ("n_valid", -1), ("records_in_a_chunk", 0), ("data", None), ("data_changed", 3)],
+)
+def test_a_store_that_says_what_cannot_be_is_refused(name, value, tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 4)
+    path = tmp_path / "a.zarr" / "zarr.json"
+    told = json.loads(path.read_text())
+    told["attributes"][name] = value
+    path.write_text(json.dumps(told))
+    with pytest.raises(pl.FileError, match=rf"a\.zarr is damaged: {name} is "):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+
+
 def test_a_damaged_store_is_refused(tmp_path):
     recorded(tmp_path / "a.zarr", simulation(), 20)
     about = tmp_path / "a.zarr" / "zarr.json"
