@@ -56,9 +56,10 @@ def check_same(path: str, names: tuple[str, ...], there: dict[str, Any], here: d
 def whole(path: str, there: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes of a recording that has begun, once they are seen to be of the types that they have."""
     least = {"n_valid": 0, "records_in_a_chunk": 1}
-    for name, kind in (*((name, int) for name in least), ("data", str), ("data_changed", bool)):
+    kinds = {"n_valid": int, "records_in_a_chunk": int, "data": str, "data_changed": bool}
+    for name, kind in kinds.items():
         value = there.get(name)
-        if type(value) is not kind or there[name] < least.get(name, there[name]):
+        if type(value) is not kind or (name in least and there[name] < least[name]):
             raise FileError(f"{path} is damaged: {name} is {_check.show(value)}")
     return there
 
