@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _check, _files
+from pylinear import _check, _engine, _files
 from pylinear._dataset import Dataset
 from pylinear._tree import Tree
 
 _KIND = "simulation"
-# Presentations in the longest block.
-_LONGEST_BLOCK = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +57,14 @@ class Checkpoint:
         _files.write(path, _KIND, header, arrays if named else {**arrays, "order": order})
 
 
-def read(path: _files.StrPath) -> Checkpoint:
+def read(path: str) -> Checkpoint:
     """Return the checkpoint in a file."""
     header, arrays = _files.read(path, _KIND)
+    with _files.believed(path):
+        return _checkpoint(header, arrays)
+
+
+def _checkpoint(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Checkpoint:
     order = arrays["order"] if header["order"] is None else header["order"]
     plain = {name: header[name] for name in ("rate", "dtype", "route", "update")}
     checkpoint = Checkpoint(
@@ -77,7 +80,7 @@ def read(path: _files.StrPath) -> Checkpoint:
         status=_check.choice("status", header["status"], ("ok", "diverged")),
         asked_route=header["asked_route"],
     )
-    if not 0 <= checkpoint.until - checkpoint.position < _LONGEST_BLOCK:
+    if not 0 <= checkpoint.until - checkpoint.position < _engine.core().longest_block:
         raise ValueError("it stands outside the block that it has begun")
     return checkpoint
 

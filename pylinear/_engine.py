@@ -174,13 +174,16 @@ def _network_class(dtype: str) -> Any:
     return getattr(core(), f"Network{dtype[-2:]}")
 
 
-def network_bytes(sizes: tuple[int, int, int], route: str, update: str, hidden: int, dtype: str, threads: int) -> float:
+def network_bytes(
+    sizes: tuple[int, int, int], route: str, update: str, hidden: int, dtype: str, threads: int, processes: int = 1
+) -> float:
     """Return the bytes that one network takes, with the float64 weights that it is made from and copied to.
 
-    `sizes` are the rows of W32, the items, and the rows of the lower layer.
+    `sizes` are the rows of W32, the items, and the rows of the lower layer; of several processes, each takes so much.
     """
     rows, _, lower = sizes
-    return float(_network_class(dtype).bytes(route, update, *sizes, hidden, threads)) + 16.0 * hidden * (rows + lower)
+    network = float(_network_class(dtype).bytes(route, update, *sizes, hidden, threads, processes))
+    return network + 16.0 * hidden * (rows / processes + lower)
 
 
 def training_set_bytes(rows: int, n_items: int, dtype: str) -> int:

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from pylinear import _memory
@@ -30,8 +29,11 @@ StrPath = str | os.PathLike[str]
 FORMAT = 1
 _HEADER = "header"
 _LARGEST_HEADER = 2**27
+_TEXT = np.dtype(np.uint8)
+# Bytes that are written or read at a time.
+_PART = 2**24
 # What a damaged archive makes zipfile and numpy raise, besides BadZipFile.
-_DAMAGE = ValueError, KeyError, TypeError, EOFError, RuntimeError, OverflowError, struct.error
+_DAMAGE = ValueError, KeyError, TypeError, EOFError, RuntimeError, OverflowError, SyntaxError, struct.error
 
 
 class FileError(ValueError):
@@ -39,7 +41,7 @@ class FileError(ValueError):
 
 
 class FileWarning(UserWarning):
-    """Warns of a file that is damaged, and is written anew."""
+    """Warns of a file that is damaged and is written anew, or that cannot be written now."""
 
 
 def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -68,7 +70,9 @@ def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[s
         with _replacing(target) as file, zipfile.ZipFile(file, "w") as archive:
             for name, array in {_HEADER: text, **members}.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    npy.write_array(member, array, allow_pickle=False)
+                    member.write(_beginning(array.dtype, array.shape))
+                    for first in range(0, array.nbytes, _PART):
+                        member.write(_bytes(array)[first : first + _PART].data)
     except OSError as error:
         raise _located(error, target) from error
 
@@ -110,10 +114,15 @@ def read(path: StrPath, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[An
         return about, {name: _checked(archive, name, told[name]) for name in told}
 
 
-def read_header(path: StrPath, kind: str) -> dict[str, Any]:
-    """Return the header of such a file; its arrays are not looked at."""
-    with _opened(path) as archive:
-        return _header(archive, kind)
+@contextlib.contextmanager
+def believed(path: StrPath) -> Iterator[None]:
+    """Say of whatever is wrong with what has been read from a file that the file is damaged."""
+    try:
+        yield
+    except FileError:
+        raise
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise FileError(f"{os.fspath(path)} is damaged: {error}") from error
 
 
 def _description(array: NDArray[Any]) -> dict[str, Any]:
@@ -146,7 +155,7 @@ def _opened(path: StrPath) -> Iterator[zipfile.ZipFile]:
     except FileError as error:
         raise FileError(f"{target} {error}") from None
     except (zipfile.BadZipFile, *_DAMAGE) as error:
-        raise FileError(f"{target} is damaged, or no file of pylinear: {error or type(error).__name__}") from None
+        raise FileError(f"{target} is damaged, or no file of pylinear: {str(error) or type(error).__name__}") from None
     except OSError as error:
         if error.errno == errno.EINVAL:  # a place before the start of the file
             raise FileError(f"{target} is damaged: {error.strerror}") from None
@@ -166,8 +175,11 @@ def _check_sizes(archive: zipfile.ZipFile, size: int) -> None:
 def _header(archive: zipfile.ZipFile, kind: str) -> dict[str, Any]:
     import json
 
-    text = _array(archive, _HEADER, _LARGEST_HEADER)
-    about = json.loads(_bytes(text).tobytes())
+    # Whatever its length, what stands before it has the same.
+    size = archive.getinfo(f"{_HEADER}.npy").file_size - len(_beginning(_TEXT, (0,)))
+    if not 0 <= size <= _LARGEST_HEADER:
+        raise FileError(f"is damaged: member {_HEADER!r} is not as long as it says")
+    about = json.loads(_array(archive, _HEADER, _TEXT, (size,)).tobytes())
     found = about["format"]
     if found != FORMAT:
         raise FileError(
@@ -183,32 +195,39 @@ def _header(archive: zipfile.ZipFile, kind: str) -> dict[str, Any]:
 
 def _checked(archive: zipfile.ZipFile, name: str, told: Mapping[str, Any]) -> NDArray[Any]:
     """Return a member that is as it is `told`."""
-    array = _array(archive, name)
+    array = _array(archive, name, np.dtype(told["dtype"]), tuple(told["shape"]))
     if told != _description(array):
         raise FileError(f"is damaged: member {name!r} is not what was written")
     return array
 
 
-def _array(archive: zipfile.ZipFile, name: str, most: float = math.inf) -> NDArray[Any]:
+def _array(archive: zipfile.ZipFile, name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Return a member, having seen that it is as long as it says before any memory is taken for it."""
     info = archive.getinfo(f"{name}.npy")
+    begin = _beginning(dtype, shape)
     with archive.open(info) as member:
-        if npy.read_magic(member) != (1, 0):
-            raise FileError(f"is damaged: member {name!r} is not in the format of numpy that was written")
-        shape, fortran_order, dtype = npy.read_array_header_1_0(member)
-        size = math.prod(shape) * dtype.itemsize
-        if dtype.kind not in "biuf" or fortran_order or member.tell() + size != info.file_size or size > most:
+        # Compared, and not read: what is damaged may mean anything.
+        if dtype.kind not in "biuf" or info.file_size != len(begin) + math.prod(shape) * dtype.itemsize:
             raise FileError(f"is damaged: member {name!r} is not as long as it says")
+        if member.read(len(begin)) != begin:
+            raise FileError(f"is damaged: member {name!r} does not begin as it says")
         out = np.empty(shape, dtype)
         _fill(member, _bytes(out), name)
     return out
+
+
+def _beginning(dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """Return what stands before the numbers in version 1.0 of numpy's format, in a length that is divisible by 64."""
+    about = f"{{'descr': '{dtype.str}', 'fortran_order': False, 'shape': {tuple(shape)}, }}"
+    size = len(about) + 1 + -(len(about) + 11) % 64
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", size) + f"{about:<{size - 1}}\n".encode("latin1")
 
 
 def _fill(member: IO[bytes], out: NDArray[np.uint8], name: str) -> None:
     done = 0
     while done < out.size:
         # In parts, since each is held twice.
-        part = member.read(min(out.size - done, 2**24))
+        part = member.read(min(out.size - done, _PART))
         if not part:
             raise FileError(f"is damaged: member {name!r} ends too early")
         out[done : done + len(part)] = np.frombuffer(part, np.uint8)

@@ -47,10 +47,11 @@ class Plan:
         presentations = 5_000 * self.data.n_items if self.update == "flow" else self.grid.total
         return Work(presentations, self.grid.presentations.size, 1e-5 if self.dtype == "float32" else 0.0)
 
-    def told(self, init: Initial, reduce: Reduce, seed: int) -> dict[str, Any]:
+    def configuration(self, init: Initial, reduce: Reduce, seed: int) -> dict[str, Any]:
         """Return what the trajectory of run k follows from, k apart, and what is recorded of it, as plain values."""
         order = self.order if isinstance(self.order, str) else _configuration.of_array(self.order)
         return {
+            "results": _configuration.RESULTS,
             "data": _configuration.of_data(self.data),
             "init": _configuration.of_initial(init),
             "order": order,
@@ -62,8 +63,8 @@ class Plan:
             **{name: getattr(self, name) for name in ("hidden", "rate", "update", "dtype", "route", "tol")},
         }
 
-    def check_memory(self, reducer: Reducer) -> None:
-        """Raise MemoryError unless there is room for the networks, and for all that is kept of them."""
+    def check_memory(self, reducer: Reducer, *, twice: bool) -> None:
+        """Raise MemoryError unless there is room for the networks, and for all that is kept of them, maybe `twice`."""
         data, times = self.data, self.grid.presentations.size
         item = np.dtype(self.dtype).itemsize
         (rows, hidden, lower), begin = reducer.largest, reducer.bytes_to_begin
@@ -80,7 +81,8 @@ class Plan:
         if self.update == "flow":
             network += 24.0 * times * (rows * (hidden + data.n_items) + lower * hidden)
         shared = self.workers * (network + begin) + _engine.training_set_bytes(rows, data.n_items, self.dtype)
-        _memory.require(f"{self.runs} runs with {self.hidden} hidden units", self.runs * (weights + record) + shared)
+        each = (2 if twice else 1) * (weights + record)
+        _memory.require(f"{self.runs} runs with {self.hidden} hidden units", self.runs * each + shared)
 
 
 def planned(

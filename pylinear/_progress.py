@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from pylinear import _check
 
@@ -19,7 +20,7 @@ def reporter(progress: object) -> Iterator[Report]:
     if progress is None or progress is False:
         yield lambda part: None
     elif progress is True:
-        with _bar() as tell:
+        with _shown() as tell:
             yield tell
     elif callable(progress):
         yield progress
@@ -28,35 +29,44 @@ def reporter(progress: object) -> Iterator[Report]:
 
 
 @contextmanager
-def _bar() -> Iterator[Report]:
-    """Show the part on stderr: with tqdm, if it is there, or else as a line that grows."""
+def _shown() -> Iterator[Report]:
+    """Show the part on stderr: with tqdm, if it is there, or else in lines of our own."""
+    bar = _tqdm()
+    if bar is not None:
+        with bar:
+            yield lambda part: bar.update(100 * part - bar.n)
+        return
+    line = _Line()
+    try:
+        yield line.show
+    finally:
+        line.end()
+
+
+def _tqdm() -> Any:
     try:
         from tqdm import tqdm
     except ImportError:
-        with _line() as tell:
-            yield tell
-        return
-    with tqdm(total=100, unit="%", bar_format="{l_bar}{bar}| {elapsed}<{remaining}", file=sys.stderr) as bar:
-
-        def show(part: float) -> None:
-            bar.update(100 * part - bar.n)
-
-        yield show
+        return None
+    return tqdm(total=100, bar_format="{l_bar}{bar}| {elapsed}<{remaining}", file=sys.stderr)
 
 
-@contextmanager
-def _line() -> Iterator[Report]:
-    """Show per cent on stderr: on one line of a terminal, at most every ten seconds elsewhere."""
-    terminal = sys.stderr.isatty()
-    shown, last = "", -1e9
+class _Line:
+    """Per cent on stderr: on one line of a terminal, at most every ten seconds elsewhere."""
 
-    def show(part: float) -> None:
-        nonlocal shown, last
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._text, self._last = "", -1e9
+
+    def show(self, part: float) -> None:
+        """Tell the part that is done."""
         text, now = f"{100 * part:.0f} %", time.monotonic()
-        if text != shown and (terminal or part == 1 or now > last + 10):
-            shown, last = text, now
-            print(f"\r{text}" if terminal else text, end="" if terminal else "\n", file=sys.stderr, flush=True)
+        if text != self._text and (self._terminal or part == 1 or now > self._last + 10):
+            self._text, self._last = text, now
+            begin, end = ("\r", "") if self._terminal else ("", "\n")
+            print(f"{begin}{text}", end=end, file=sys.stderr, flush=True)
 
-    yield show
-    if terminal and shown:
-        print(file=sys.stderr)
+    def end(self) -> None:
+        """Leave the line to what comes next."""
+        if self._terminal and self._text:
+            print(file=sys.stderr)

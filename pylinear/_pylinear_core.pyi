@@ -6,18 +6,23 @@ import collections.abc
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'gram', 'instruction_set', 'philox', 'rows_of', 'sample', 'sample_bits', 'thread_limit', 'version']
+__all__: list[str] = ['Network32', 'Network64', 'StopFlag', 'TrainingSet32', 'TrainingSet64', 'build', 'gram', 'instruction_set', 'longest_block', 'philox', 'rows_of', 'sample', 'sample_bits', 'thread_limit', 'version']
 class StopFlag:
     def __init__(self) -> None:
         ...
+    def clear(self) -> None:
+        ...
     def set(self) -> None:
+        ...
+    @property
+    def raised(self) -> bool:
         ...
 class TrainingSet64:
     def __init__(self, outputs: numpy.typing.NDArray[numpy.float64], inputs: numpy.typing.NDArray[numpy.float64] | None, input_squares: numpy.typing.NDArray[numpy.float64], synthesizers: numpy.typing.NDArray[numpy.float64], coefficients: numpy.typing.NDArray[numpy.float64], n_features: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
 class Network64:
     @staticmethod
-    def bytes(route: str, update: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> float:
+    def bytes(route: str, update: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex, processes: typing.SupportsInt | typing.SupportsIndex) -> float:
         """
         Bytes that a network of these sizes takes at the most.
         """
@@ -47,8 +52,10 @@ class Network64:
         """
     def w32(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
-    def weights_changed(self) -> None:
-        ...
+    def weights_changed(self) -> tuple[float, float]:
+        """
+        The norms of W32 and of the lower layer, which are finite if all weights are.
+        """
     @property
     def position(self) -> int:
         ...
@@ -62,7 +69,7 @@ class TrainingSet32:
         ...
 class Network32:
     @staticmethod
-    def bytes(route: str, update: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex) -> float:
+    def bytes(route: str, update: str, n_features: typing.SupportsInt | typing.SupportsIndex, n_items: typing.SupportsInt | typing.SupportsIndex, n_inputs: typing.SupportsInt | typing.SupportsIndex, hidden: typing.SupportsInt | typing.SupportsIndex, threads: typing.SupportsInt | typing.SupportsIndex, processes: typing.SupportsInt | typing.SupportsIndex) -> float:
         """
         Bytes that a network of these sizes takes at the most.
         """
@@ -92,8 +99,10 @@ class Network32:
         """
     def w32(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
-    def weights_changed(self) -> None:
-        ...
+    def weights_changed(self) -> tuple[float, float]:
+        """
+        The norms of W32 and of the lower layer, which are finite if all weights are.
+        """
     @property
     def position(self) -> int:
         ...
@@ -140,4 +149,5 @@ def thread_limit() -> int:
     The limit that threadpoolctl has set in the calling thread, 0 for none; kept by pylinear_set_num_threads.
     """
 build: str
+longest_block: int = 128
 version: str

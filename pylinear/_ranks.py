@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -57,25 +58,26 @@ class Ranks:
         """Return the rows of all processes in the first of them, None in the others."""
         if self.size == 1:
             return own
-        if self.rank > 0:
+        out = self.first_alone(lambda: np.empty((self._shares[-1].stop, own.shape[1]), own.dtype))
+        if out is None:
             self.comm.Send(np.ascontiguousarray(own), dest=0)
             return None
-        out = np.empty((self._shares[-1].stop, own.shape[1]), own.dtype)
         out[self.rows] = own
         for rank in range(1, self.size):
             self.comm.Recv(out[self._shares[rank]], source=rank)
-        return out
+        return np.asarray(out)
 
-    def first_alone(self, work: Any) -> None:
-        """Call `work` in the first process; if it raises OSError there, so does this in all."""
-        error = None
+    def first_alone(self, work: Callable[[], Any]) -> Any:
+        """Return what `work` does in the first process, None in the others; if it raises there, so does this in all."""
+        result, error = None, None
         if self.rank == 0:
             try:
-                work()
-            except OSError as failed:
+                result = work()
+            except Exception as failed:
                 error = failed
         if (error := self.same(error)) is not None:
             raise error
+        return result
 
 
 def rank_and_size(comm: Any) -> tuple[int, int]:

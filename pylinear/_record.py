@@ -211,16 +211,19 @@ class Core:
             kept.fill(begun, resume.done)
         network = self._network(problem, layers, key, resume)
         done = 0 if resume is None else resume.done
-        while True:
-            status, done = self._stretch(network, kept, done)
-            if status != "interrupted":
-                return self._told(problem, layers, network, kept, status)
-            if keep is not None:
+        total = max(1, self._grid.total)
+        with self._stop.network(lambda: network.reached / total) as flag:
+            while True:
+                status, done = self._stretch(network, kept, done, flag)
+                if status != "interrupted" or keep is None:
+                    break
                 resume = _resume(network, done)
-                if not self._stop.decided:
-                    keep(self._told(problem, layers, network, kept.copy(), status, resume))
-            if self._stop.decided:
-                return self._told(problem, layers, network, kept, status, resume)
+                if self._stop.decided:
+                    break
+                keep(kept.copy().record(resume.layers, status, resume.position, resume))
+                self._stop.go_on(flag)
+        last = Layers(network.lower(), network.w32())
+        return kept.record(last, status, network.position, resume if status == "interrupted" else None)
 
     def _network(self, problem: Problem, layers: Layers, key: int, resume: Resume | None) -> Any:
         training_set = self._training_sets.get(problem)
@@ -232,36 +235,18 @@ class Core:
             network.set_state(position=resume.position, w32_norm=resume.norms[0], lower_norm=resume.norms[1])
         return network
 
-    def _stretch(self, network: Any, kept: _Kept, done: int) -> tuple[str, int]:
+    def _stretch(self, network: Any, kept: _Kept, done: int, flag: Any) -> tuple[str, int]:
         """Train until the end or an interruption; return why it ended, and how many times have been recorded."""
-        total = max(1, self._grid.total)
-        with self._stop.stretch(lambda: network.reached / total) as flag:
-            options = {"threads": self.threads, "stop": flag}
-            for part in kept.parts(done):
-                with kept.arrays(part) as arrays:
-                    count, status = network.record(self._grid.presentations[part], **arrays, **options)
-                done += count
-                if status != "ok":
-                    return status, done
-            if network.position < self._grid.total:
-                return network.record(np.array([self._grid.total]), **options)[1], done
-            return "ok", done
-
-    def _told(
-        self, problem: Problem, layers: Layers, network: Any, kept: _Kept, status: str, resume: Resume | None = None
-    ) -> Record:
-        return Record(
-            mode_strengths=kept.mode_strengths,
-            loss=kept.loss,
-            initial_strengths=_initial_strengths(problem, layers),
-            last=Layers(network.lower(), network.w32()),
-            hidden=kept.hidden,
-            over_time=kept.over_time,
-            maps=kept.maps,
-            status=status,
-            completed=network.position,
-            resume=resume,
-        )
+        options = {"threads": self.threads, "stop": flag}
+        for part in kept.parts(done):
+            with kept.arrays(part) as arrays:
+                count, status = network.record(self._grid.presentations[part], **arrays, **options)
+            done += count
+            if status != "ok":
+                return status, done
+        if network.position < self._grid.total:
+            return network.record(np.array([self._grid.total]), **options)[1], done
+        return "ok", done
 
 
 def _resume(network: Any, done: int) -> Resume:
@@ -293,6 +278,21 @@ class _Kept:
                 into[:done] = known[:done]
         for into, known in zip(self.over_time or (), begun.over_time or (), strict=True):
             into[:done] = known[:done]
+
+    def record(self, last: Layers, status: str, completed: int, resume: Resume | None = None) -> Record:
+        """Return all of it."""
+        return Record(
+            mode_strengths=self.mode_strengths,
+            loss=self.loss,
+            initial_strengths=_initial_strengths(self._problem, self._layers),
+            last=last,
+            hidden=self.hidden,
+            over_time=self.over_time,
+            maps=self.maps,
+            status=status,
+            completed=completed,
+            resume=resume,
+        )
 
     def copy(self) -> _Kept:
         """Return the same in arrays that nobody writes to."""

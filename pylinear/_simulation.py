@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from os import PathLike, fspath
+from os import PathLike
 from typing import Any, Literal
 
 import numpy as np
@@ -16,11 +16,11 @@ from pylinear import _check, _engine, _memory
 from pylinear._check import Floats
 from pylinear._checkpoint import Checkpoint, read
 from pylinear._dataset import Dataset
-from pylinear._files import FileError
+from pylinear._files import believed
 from pylinear._initial import Weights
 from pylinear._problem import Layers, Problem, input_side
 from pylinear._random import RNG, Use, philox_key, seed_of
-from pylinear._ranks import Ranks
+from pylinear._ranks import Ranks, rank_and_size
 from pylinear._rule import (
     MOST_PRESENTATIONS,
     Order,
@@ -89,14 +89,15 @@ class Simulation:
 
     Notes
     -----
-    Several threads may use one simulation: each call waits for the one before it. Other simulations run at the same
-    time, since the interpreter's lock is free during a call.
+    Several threads may use one simulation: each waits until the one before it has ended its call, or looks at `until`
+    and `hook`. Other simulations run at the same time, since the interpreter's lock is free while one trains.
 
     With `comm`, every process makes the same simulation and the same calls on it. Each holds the rows of W32 in `rows`
     and all of W21; ``w32`` may be given whole or as these rows. After each pass over W32 the processes tell each other
     their sums, which all of them then add in the same order, so that weights and records are, to the last bit, those of
-    one process. Ctrl-C in one of them stops all after the same presentation. Run with ``python -m mpi4py``, which ends
-    all processes when one fails.
+    one process. To read `loss`, `mode_strengths` or `hidden`, to set weights and to save are calls, too, which all of
+    them must make. Ctrl-C in one of them stops all after the same presentation. Run with ``python -m mpi4py``, which
+    ends all processes when one fails.
 
     Examples
     --------
@@ -125,7 +126,7 @@ class Simulation:
         comm: Any = None,
     ) -> None:
         _engine.core()
-        self._data = with_outputs(data)
+        with_outputs(data)
         self.dtype = _check.dtype_name(dtype)
         self._rate = check_rate(rate, self.dtype)
         self.threads, self._asked_threads = _check.threads(threads), threads
@@ -134,13 +135,13 @@ class Simulation:
         self._ranks = Ranks(comm, data.n_features)
         self.rng = self._ranks.same(seed_of(rng)) if rng is None else seed_of(rng)
         self._order = _engine.Order(check_order(order, data.n_items, self.update), philox_key(self.rng, Use.ORDER))
-        self._start = _check.array("w21", w21, (None, data.n_inputs), self._kind)
-        self.hidden_units = self._start.shape[0]
+        start = _check.array("w21", w21, (None, data.n_inputs), self._kind)
+        self.hidden_units = start.shape[0]
         # The core trains without the interpreter's lock, so that another thread could come in between.
         self._lock = threading.Lock()
         self._owner: int | None = None
         self._presentations = 0
-        self._begin(self._own_rows(w32, copy=False))  # the core copies it
+        self._begin(data, start, self._own_rows(w32, data.n_features, copy=False))  # the core copies it
 
     @property
     def _kind(self) -> type:
@@ -151,40 +152,43 @@ class Simulation:
         """The rows of W32 that this process has."""
         return self._ranks.rows
 
-    def _own_rows(self, w32: ArrayLike, *, copy: bool = True) -> NDArray[Any]:
+    def _own_rows(self, w32: ArrayLike, n_features: int, *, copy: bool = True) -> NDArray[Any]:
         """Return the argument `w32`, of which these rows may have been given alone."""
         n = self.rows.stop - self.rows.start
         whole = _check.rows(w32) != n
-        shape = self.data.n_features if whole else n, self.hidden_units
+        shape = n_features if whole else n, self.hidden_units
         value = _check.array("w32", w32, shape, self._kind, copy=copy)
         return value[self.rows] if whole else value
 
-    def _begin(self, w32: NDArray[Any], lower: NDArray[Any] | None = None) -> None:
-        """Make the core's network, with these rows of W32, for the data and the W21 of now."""
-        data, rows = self._data, self.rows
-        self.route = best_route(self._asked_route, data, self.update, data.n_features)
-        sizes = rows.stop - rows.start, data.n_items, data.n_items if data.orthogonal else data.n_inputs
-        networks = _engine.network_bytes(sizes, self.route, self.update, self.hidden_units, self.dtype, self.threads)
-        _memory.require("this network", networks + _engine.training_set_bytes(*sizes[:2], self.dtype))
-        self._ranks.check_same(self._told(data))
-        self._inputs = input_side(data, reduce=False)
-        problem = Problem(self._inputs, data.outputs[rows], data.modes.u[rows])
+    def _begin(self, data: Dataset, start: NDArray[Any], w32: NDArray[Any], lower: NDArray[Any] | None = None) -> None:
+        """Make the core's network for data, W21 and these rows of W32; if that fails, nothing has changed."""
+        rows, ranks = self.rows, self._ranks
+        route = best_route(self._asked_route, data, self.update, data.n_features)
+        inputs = input_side(data, reduce=False)
+        sizes = data.n_features, data.n_items, inputs.size
+        needed = _engine.network_bytes(
+            sizes, route, self.update, self.hidden_units, self.dtype, self.threads, ranks.size
+        )
+        _memory.require("this network", needed + _engine.training_set_bytes(*sizes[:2], self.dtype))
+        ranks.check_same(self._told(data, start))
+        problem = Problem(inputs, data.outputs[rows], data.modes.u[rows])
         self._network = _engine.TrainingSet(problem, self.dtype, data.n_features).network(
-            Layers(self._inputs.lower(self._start) if lower is None else lower, w32),
-            route=self.route,
+            Layers(inputs.lower(start) if lower is None else lower, w32),
+            route=route,
             update=self.update,
             rate=self._rate,
             order=self._order,
             position=self._presentations,
-            **self._ranks.arguments,
+            **ranks.arguments,
         )
+        self._data, self._start, self._inputs, self.route = data, start, inputs, route
         self._changed()
 
-    def _told(self, data: Dataset) -> dict[str, Any]:
+    def _told(self, data: Dataset, start: NDArray[Any]) -> dict[str, Any]:
         """Return what all processes of a group must have been told alike."""
-        everything = {"w21": self._start, "order": self._order.order, "outputs": data.outputs, "inputs": data.inputs}
-        settings = {name: getattr(self, name) for name in ("rate", "rng", "dtype", "update", "route", "hidden_units")}
-        return {**everything, **settings, "instruction_set": _engine.core().instruction_set()}
+        arrays = {"w21": start, "order": self._order.order, "outputs": data.outputs, "inputs": data.inputs}
+        settings = {"rate": self._rate, "route": self._asked_route, "instruction_set": _engine.core().instruction_set()}
+        return {**arrays, **settings, **{x: getattr(self, x) for x in ("rng", "dtype", "update", "hidden_units")}}
 
     def _changed(self) -> None:
         """Forget what was so before a change."""
@@ -314,8 +318,10 @@ class Simulation:
             n_threads = min(self.threads, _check.threads(self._asked_threads))
             _, status = network.record(until, threads=n_threads, stop=_engine.core().StopFlag(), **into)
             self._presentations = int(network.position)
-        if status == "diverged":
-            self.status = "diverged"
+            if status == "diverged":
+                self.status = "diverged"
+            if status == "ok" and "loss" in into:
+                self._seen = into["mode_strengths"][0], float(into["loss"][0])
         if status == "interrupted":
             raise KeyboardInterrupt("another process of the group was interrupted")
 
@@ -383,19 +389,13 @@ class Simulation:
                 f"data must have {old.n_items} items, {old.n_inputs} inputs and {old.n_features} features; got {sizes}"
             )
         check_route(self._asked_route, new, self.update)
-        new.modes  # noqa: B018 (which may fail)
-        same_inputs = (old.one_hot and new.one_hot) or np.array_equal(old.inputs, new.inputs)
-        w21 = self.w21
         with self._at_rest() as network:
             lower, w32 = network.views()
             self._presentations = int(network.position)
-            self._data, start = new, self._start
-            try:
-                self._start = start if same_inputs else w21
-                self._begin(w32, np.array(lower) if same_inputs else None)
-            except BaseException:
-                self._data, self._start = old, start
-                raise
+            if (old.one_hot and new.one_hot) or np.array_equal(old.inputs, new.inputs):
+                self._begin(new, self._start, w32, np.array(lower))
+            else:
+                self._begin(new, self._inputs.w21(np.array(lower), self._start), w32)
 
     @property
     def w21(self) -> NDArray[Any]:
@@ -417,7 +417,7 @@ class Simulation:
 
     @w32.setter
     def w32(self, w32: ArrayLike) -> None:
-        value = self._own_rows(w32, copy=False)
+        value = self._own_rows(w32, self.data.n_features, copy=False)
         with self.weights(writable=True) as weights:
             weights.w32[:] = value
 
@@ -467,13 +467,13 @@ class Simulation:
                 if writable:
                     if not in_place:
                         lower[:], self._start = self._inputs.lower(w21), w21.copy()
-                    network.weights_changed()
                     self._changed()
-                    self._check_finite(w21, w32)
+                    # All processes of a group come to know the norm of all of W32.
+                    self._check_finite(w21=np.sum(np.abs(w21)), w32=network.weights_changed()[0])
 
-    def _check_finite(self, w21: NDArray[Any], w32: NDArray[Any]) -> None:
-        for name, array in (("w21", w21), ("w32", w32)):
-            if not np.isfinite(array).all():
+    def _check_finite(self, **sizes: float) -> None:
+        for name, size in sizes.items():
+            if not np.isfinite(size):
                 self.status = "diverged"
                 raise ValueError(f"{name} must be finite when the block ends; set it anew before training goes on")
 
@@ -495,12 +495,12 @@ class Simulation:
         return self._observe()[1]
 
     def _observe(self) -> tuple[Floats, float]:
-        seen = self._seen
-        if seen is None:
-            strengths, loss = np.empty((1, self.data.modes.s.size)), np.empty(1)
-            self._record(mode_strengths=strengths, loss=loss)
-            self._seen = seen = strengths[0], float(loss[0])
-        return seen
+        # Another thread may forget what has been seen at any time.
+        if (seen := self._seen) is not None:
+            return seen
+        strengths, loss = np.empty((1, self.data.modes.s.size)), np.empty(1)
+        self._record(mode_strengths=strengths, loss=loss)
+        return strengths[0], float(loss[0])
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write all that training goes on from to a file.
@@ -523,6 +523,7 @@ class Simulation:
         With `comm`, the first process gathers W32 and writes it, and the file is that of one process: it can be loaded
         in any number of them.
         """
+        place = _check.path("path", path)
         with self._at_rest() as network:
             position, until, *norms, lower, w32 = network.state()
             arguments = {"rate": self._rate, "order": self.order, "rng": self.rng, "update": self.update}
@@ -541,7 +542,7 @@ class Simulation:
                     status=self.status,
                     asked_route=self._asked_route,
                 )
-            self._ranks.first_alone(lambda: checkpoint.write(path))
+            self._ranks.first_alone(lambda: checkpoint.write(place))
 
     @classmethod
     def load(cls, path: str | PathLike[str], *, threads: int | None = None, comm: Any = None) -> Simulation:
@@ -576,14 +577,16 @@ class Simulation:
         >>> bool((sim.w32 == again.w32).all())
         True
         """
-        try:
-            saved = read(path)
+        place = _check.path("path", path)
+        _check.threads(threads)
+        if comm is not None:
+            rank_and_size(comm)
+        saved = read(place)
+        Ranks(comm, saved.data.n_features)
+        # Whatever is refused from here on is the file's.
+        with believed(place):
             sim = cls(saved.data, saved.start, saved.w32, **saved.arguments, threads=threads, comm=comm)
             sim._resume(saved)
-        except FileError:
-            raise
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise FileError(f"{fspath(path)} is damaged: {error}") from error
         return sim
 
     def _resume(self, saved: Checkpoint) -> None:

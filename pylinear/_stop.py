@@ -16,7 +16,7 @@ class Interrupted(Exception):  # noqa: N818 (nothing is wrong)
 
 
 class Stop:
-    """Shared by the threads of one call. What runs in the core is reached through flags, one for each stretch of it."""
+    """Shared by the threads of one call. What is in the core is reached through flags, one for each network."""
 
     def __init__(self) -> None:
         self._lock = Lock()
@@ -33,12 +33,17 @@ class Stop:
         if self.decided:
             raise Interrupted
 
-    def pause(self, most: float) -> None:
-        """Let the core leave each of its stretches once; return when it has, after `most` seconds at the latest."""
+    def pause(self, most: float) -> bool:
+        """Let each network leave the core once; return whether all have, within `most` seconds."""
         raised = self._raise_flags()
         end = time.monotonic() + most
-        while any(flag in self._flags for flag in raised) and time.monotonic() < end:
+        while self._waits_for(raised) and time.monotonic() < end:
             time.sleep(0.002)
+        return not self._waits_for(raised)
+
+    def _waits_for(self, raised: list[Any]) -> bool:
+        with self._lock:
+            return any(flag in self._flags and flag.raised for flag in raised)
 
     def _raise_flags(self) -> list[Any]:
         with self._lock:
@@ -46,9 +51,15 @@ class Stop:
                 flag.set()
             return list(self._flags)
 
+    def go_on(self, flag: Any) -> None:
+        """Let a network into the core again, unless it has been decided to stop."""
+        with self._lock:
+            if not self.decided:
+                flag.clear()
+
     @contextmanager
-    def stretch(self, done: Callable[[], float]) -> Iterator[Any]:
-        """Give the flag for one stretch in the core; `done` tells which part of its network's training is done."""
+    def network(self, done: Callable[[], float]) -> Iterator[Any]:
+        """Give the flag for one network; `done` tells which part of its training is done."""
         flag = _engine.core().StopFlag()
         with self._lock:
             self._flags[flag] = done

@@ -123,9 +123,14 @@ def train(
     FileError
         If ``checkpoint`` is damaged or no file of a training.
     OSError
-        If ``checkpoint`` cannot be written.
+        If ``checkpoint`` cannot be written; nothing has been trained.
     TrainingInterrupted
         Upon Ctrl-C.
+
+    Warns
+    -----
+    FileWarning
+        If ``checkpoint`` could be written at first and cannot be any more; the training goes on.
 
     Examples
     --------
@@ -164,9 +169,9 @@ def train(
     seed = known.seed if rng is None and known is not None and known.seed is not None else seed_of(rng)
     reducer = choose(reduce, Start(first, plan.data, plan.hidden, seed), plan.tol, plan.work)
     plan = replace(plan, route=best_route(plan.route, plan.data, plan.update, reducer.largest[0]))
-    plan.check_memory(reducer)
+    plan.check_memory(reducer, twice=known is not None)
     if known is not None:
-        known.belongs_to(plan.told(first, reduce, seed))
+        known.belongs_to(plan.configuration(first, reduce, seed))
     with reporter(progress) as report:
         return _execute(plan, reducer, known, report)
 
@@ -272,8 +277,7 @@ class _Training:
             now = (self._results.done + sum(self._stop.under_way()) / 2) / self._plan.runs
             self._shown = max(self._shown, min(now, 1.0))
             self._report(self._shown)
-            if self._known is not None and self._known.due:
-                self._stop.pause(most=1.0)
+            if self._known is not None and self._known.due and self._stop.pause(most=1.0):
                 self._known.try_to_write()
 
     def _one_run(self, k: int) -> None:

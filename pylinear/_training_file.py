@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections import defaultdict
@@ -33,12 +32,10 @@ class TrainingFile:
     """
 
     def __init__(self, path: _files.StrPath) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"checkpoint must be a path; got {_check.show(path)}")
         from pathlib import Path
 
-        self.path = Path(path)
-        self._told: dict[str, Any] | None = None
+        self.path = Path(_check.path("checkpoint", path))
+        self._configuration: dict[str, Any] | None = None
         self._records: dict[Name, Record] = {}
         self._lock = Lock()
         self._next = time.monotonic() + _EVERY
@@ -48,23 +45,23 @@ class TrainingFile:
     @property
     def seed(self) -> int | None:
         """The seed of the training in the file."""
-        return None if self._told is None else int(self._told["rng"])
+        return None if self._configuration is None else int(self._configuration["rng"])
 
     @property
     def due(self) -> bool:
         """Whether it is time to write."""
         return time.monotonic() > self._next
 
-    def belongs_to(self, told: dict[str, Any]) -> None:
-        """Raise unless the file is of the training that is told; begin one if there is none."""
-        if self._told is None:
-            self._told = told
+    def belongs_to(self, configuration: dict[str, Any]) -> None:
+        """Raise unless the file is of this training; begin one if there is none."""
+        if self._configuration is None:
+            self._configuration = configuration
             # Now, and not after an hour, is the time to hear of a folder that cannot be written.
             self.write()
             return
-        for name, value in told.items():
-            if self._told.get(name) != value:
-                theirs = self._told.get(name)
+        for name, value in configuration.items():
+            if self._configuration.get(name) != value:
+                theirs = self._configuration.get(name)
                 # Nobody can read a digest.
                 plain = not isinstance(theirs, dict) and not isinstance(value, dict)
                 what = (
@@ -93,7 +90,7 @@ class TrainingFile:
             self.write()
         except OSError as error:
             self._next = time.monotonic() + _EVERY
-            warnings.warn(f"the checkpoint could not be written: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"the checkpoint cannot be written: {error}", _files.FileWarning, stacklevel=2)
             return False
         return True
 
@@ -113,15 +110,15 @@ class TrainingFile:
                 every = [_arrays(records[name])[field] for name in names]
                 arrays[f"{group}.{field}"] = np.stack(every) if len(every) > 1 else every[0][None]
             about += [{**_about(name, records[name]), "group": group, "row": i} for i, name in enumerate(names)]
-        _files.write(self.path, _KIND, {"training": self._told, "networks": about}, arrays)
+        _files.write(self.path, _KIND, {"training": self._configuration, "networks": about}, arrays)
         # What it costs stays below a twentieth.
         now = time.monotonic()
         self._next = now + max(_EVERY, 20 * (now - began))
 
     def _read(self) -> None:
         header, arrays = _files.read(self.path, _KIND)
-        try:
-            self._told = dict(header["training"])
+        with _files.believed(self.path):
+            self._configuration = dict(header["training"])
             for about in header["networks"]:
                 own = {
                     name.partition(".")[2]: array[about["row"]]
@@ -130,9 +127,7 @@ class TrainingFile:
                 }
                 name = about["run"], about["rows"], about["hidden"]
                 self._records[name] = _record(about, own)
-            int(self._told["rng"])
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise _files.FileError(f"{self.path} is damaged: {error}") from error
+            int(self._configuration["rng"])
 
 
 def _arrays(record: Record) -> dict[str, NDArray[Any]]:

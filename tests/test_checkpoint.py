@@ -211,6 +211,28 @@ def test_a_simulation_is_what_is_loaded(path):
             pl.Simulation.load(path)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        ({"threads": 0}, ValueError, "threads must be"),
+        ({"threads": "two"}, TypeError, "threads must be"),
+        ({"comm": 3}, TypeError, "comm must be an mpi4py communicator"),
+    ],
+)
+def test_wrong_arguments_are_not_the_file_s_fault(path, arguments, error, said):
+    simulation().save(path)
+    with pytest.raises(error, match=said) as caught:
+        pl.Simulation.load(path, **arguments)
+    assert not isinstance(caught.value, pl.FileError)
+
+
+@pytest.mark.parametrize("wrong", [3, None, b"", "", "a\0b"])
+def test_what_is_no_path(wrong):
+    for call in (simulation().save, pl.Simulation.load):
+        with pytest.raises((TypeError, ValueError), match="path must be a path; got"):
+            call(wrong)
+
+
 def test_the_last_good_file_stays(path, monkeypatch):
     sim = simulation()
     sim.save(path)

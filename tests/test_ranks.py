@@ -198,6 +198,35 @@ def test_processes_that_disagree_are_told_so_in_all_of_them():
         assert wanted in message
 
 
+NOT_FINITE = """
+from mpi4py import MPI
+import numpy as np
+import pylinear as pl
+comm = MPI.COMM_WORLD
+data = pl.Tree((2, 2), 0.1).sample(1000, rng=0)
+sim = pl.Simulation(data, np.ones((3, 4)), np.ones((1000, 3)), rate=1e-4, rng=0, comm=comm)
+try:
+    with sim.weights(writable=True) as (w21, w32):
+        if comm.rank == 1:
+            w32[2, 1] = np.nan
+    told = None
+except ValueError as error:
+    told = str(error)
+told = comm.gather((told, sim.status))
+sim.w32 = np.ones((1000, 3))
+sim.advance(epochs=1)
+if comm.rank == 0:
+    print(set(told), sim.status)
+"""
+
+
+def test_weights_that_are_not_finite_in_one_process_are_refused_in_all():
+    printed = run(2, NOT_FINITE)
+    assert printed.count("w32 must be finite") == 1
+    assert "diverged" in printed
+    assert printed.strip().endswith("} ok")
+
+
 STOPPED = """
 import os, signal, threading
 from mpi4py import MPI

@@ -236,6 +236,39 @@ def test_data_of_other_sizes_are_refused_and_nothing_is_lost():
     blocked.advance(epochs=1)
 
 
+def test_a_change_of_data_that_fails_changes_nothing():
+    rng = np.random.default_rng(0)
+    one, two = (pl.Dataset(rng.normal(size=(9, 4)), inputs_of("orthogonal", 4, rng)) for _ in range(2))
+    sim = pl.Simulation(one, rng.normal(size=(3, 7)), rng.normal(size=(9, 3)), rate=0.01, dtype="float32", rng=0)
+    sim.advance(presentations=3)
+    before = sim.w21, sim.w32, sim.loss, sim.route
+    with pytest.raises(ValueError, match="outputs must be finite in float32"):
+        sim.data = pl.Dataset(1e300 * two.outputs, two.inputs)
+    assert sim.data is one
+    for array, known in zip((sim.w21, sim.w32), before, strict=False):
+        np.testing.assert_array_equal(array, known)
+    assert (sim.loss, sim.route) == before[2:]
+
+
+def test_what_another_thread_saw_is_not_kept_for_later():
+    sim = simulation()
+    right = []
+
+    def look():
+        for _ in range(300):
+            sim.loss  # noqa: B018
+
+    threads = [threading.Thread(target=look) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(300):
+        sim.advance(presentations=1)
+        right.append(sim.loss == pytest.approx(np.sum((sim.data.outputs - sim.w32 @ sim.w21) ** 2) / 2))
+    for thread in threads:
+        thread.join()
+    assert all(right)
+
+
 class TestWeights:
     @pytest.mark.parametrize("kind", KINDS)
     def test_they_can_be_set(self, kind):

@@ -2,7 +2,7 @@ import os
 import signal
 import subprocess
 import sys
-import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import pytest
 import pylinear as pl
 from problems import inputs_of
 from pylinear import _files, _training_file
+from pylinear._record import Core
 
 pytestmark = pytest.mark.core
 
@@ -111,6 +112,43 @@ def test_what_is_done_is_not_done_again(path, monkeypatch):
         train("direct", checkpoint=path, runs=4)
 
 
+def test_what_is_half_done_is_not_begun_again(path, monkeypatch):
+    with pytest.raises(EnoughError):
+        train("direct", epochs=10**7, checkpoint=path, progress=until(0.0))
+    header, _ = _files.read(path, "training")
+    stood = {x["run"]: x["position"] for x in header["networks"]}
+    assert min(stood.values()) > 0
+    begun, resumed = Core._network, []
+
+    def look(self, problem, layers, key, resume):
+        resumed.append(0 if resume is None else resume.position)
+        return begun(self, problem, layers, key, resume)
+
+    monkeypatch.setattr(Core, "_network", look)
+    with pytest.raises(EnoughError):
+        train("direct", epochs=10**7, checkpoint=path, progress=until(0.0))
+    assert sorted(resumed)[-len(stood) :] == sorted(stood.values())
+
+
+def test_what_is_written_in_between_is_not_behind(path, eager):
+    written = []
+
+    def look(part):
+        header, _ = _files.read(path, "training")
+        written.append([x["completed"] for x in header["networks"]])
+        if len(written) == 40:
+            raise EnoughError
+
+    with pytest.raises(EnoughError):
+        train("direct", epochs=10**7, runs=2, threads=2, checkpoint=path, progress=look)
+    # The file may stay as it is from one look to the next.
+    each = [x for i, x in enumerate(written) if x and x != written[i - 1]]
+    assert len(each) > 2
+    for before, after in pairwise(each):
+        assert len(after) == 2
+        assert all(later > earlier for earlier, later in zip(before, after, strict=True))
+
+
 def test_more_runs_are_added(path):
     train("direct", runs=2, checkpoint=path)
     assert_same(train("direct", runs=5, checkpoint=path), train("direct", runs=5))
@@ -190,7 +228,7 @@ def test_a_disk_that_is_full_loses_nothing(path, monkeypatch):
     with monkeypatch.context() as patch:
         train("direct", epochs=10, runs=1, checkpoint=path)
         patch.setattr(os, "fsync", fail)
-        with pytest.warns(RuntimeWarning, match="checkpoint could not be written: .*No space left"):
+        with pytest.warns(pl.FileWarning, match="checkpoint cannot be written: .*No space left"):
             run = train("direct", epochs=10, checkpoint=path)
     assert_same(run, train("direct", epochs=10))
     assert_same(train("direct", epochs=10, runs=1, checkpoint=path), train("direct", epochs=10, runs=1))
@@ -238,30 +276,3 @@ def test_a_killed_training_goes_on(path):
 def test_interrupted_without_a_file():
     with pytest.raises(EnoughError):
         train("direct", epochs=10**8, progress=until(0.0))
-
-
-class TestProgress:
-    def test_it_grows_to_one(self):
-        seen = []
-        train("direct", progress=seen.append)
-        assert seen == sorted(seen)
-        assert seen[-1] == 1.0
-        assert all(0 <= part <= 1 for part in seen)
-
-    def test_it_is_shown(self, capsys):
-        train("direct", epochs=10, progress=True)
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert "100%" in err
-
-    def test_it_is_shown_without_tqdm(self, capsys, monkeypatch):
-        monkeypatch.setitem(sys.modules, "tqdm", None)
-        train("direct", epochs=10, progress=True)
-        assert capsys.readouterr().err.splitlines()[-1] == "100 %"
-
-    @pytest.mark.parametrize("wrong", [3, "yes"])
-    def test_what_it_may_be(self, wrong):
-        with pytest.raises(TypeError, match="progress must be True, False, None or callable"):
-            train("direct", epochs=10, progress=wrong)
-        with warnings.catch_warnings():
-            train("direct", epochs=10, progress=False)

@@ -50,7 +50,7 @@ std::shared_ptr<const TrainingSet<T>> make_training_set(const ArrayArg<T>& outpu
         delete arrays;
       });
   return std::make_shared<const TrainingSet<T>>(
-      TrainingSet<T>{n_items, n_inputs, n_features, n_modes, outputs.data(), inputs ? inputs->data() : nullptr,
+      TrainingSet<T>{n_items, n_inputs, n_features, n_modes, rows, outputs.data(), inputs ? inputs->data() : nullptr,
                      input_squares.data(), synthesizers.data(), coefficients.data(), std::move(kept)});
 }
 
@@ -187,12 +187,13 @@ void bind_network(py::module_& module, const char* set_name, const char* network
       .def_static(
           "bytes",
           [](const std::string& route, const std::string& update, Index n_features, Index n_items, Index n_inputs,
-             Index hidden, int threads) {
+             Index hidden, int threads, int processes) {
             return Network<T>::bytes(named<Route>(route, kRoutes), named<Update>(update, kUpdates), n_features, n_items,
-                                     n_inputs, hidden, threads);
+                                     n_inputs, hidden, threads, processes);
           },
           py::arg("route"), py::arg("update"), py::arg("n_features"), py::arg("n_items"), py::arg("n_inputs"),
-          py::arg("hidden"), py::arg("threads"), "Bytes that a network of these sizes takes at the most.")
+          py::arg("hidden"), py::arg("threads"), py::arg("processes"),
+          "Bytes that a network of these sizes takes at the most.")
       .def_property_readonly("position", [](Network<T>& n) { return settled(n).position(); })
       .def("lower", [](Network<T>& n) { return copy_out(settled(n).lower(), n.lower_rows(), n); })
       .def("w32", [](Network<T>& n) { return copy_out(settled(n).w32(), n_rows(n), n); })
@@ -206,12 +207,15 @@ void bind_network(py::module_& module, const char* set_name, const char* network
             return py::make_tuple(view(n.lower(), n.lower_rows(), n, self), view(n.w32(), n_rows(n), n, self));
           },
           "The lower layer and W32 in their place. After writing to them, call weights_changed.")
-      .def("weights_changed",
-           [](Network<T>& n) {
-             settled(n);
-             const py::gil_scoped_release release;
-             n.weights_changed();
-           })
+      .def(
+          "weights_changed",
+          [](Network<T>& n) {
+            settled(n);
+            const py::gil_scoped_release release;
+            n.weights_changed();
+            return std::pair(n.state().w32_norm, n.state().lower_norm);
+          },
+          "The norms of W32 and of the lower layer, which are finite if all weights are.")
       .def(
           "set_rate", [](Network<T>& n, double rate) { settled(n).set_rate(rate); }, py::arg("rate"))
       .def(
@@ -246,6 +250,7 @@ void bind_network(py::module_& module, const char* set_name, const char* network
 }  // namespace
 
 void register_online(py::module_& module) {
+  module.attr("longest_block") = kLongestBlock;
   module.def(
       "rows_of",
       [](Index n_features, int rank, int ranks) {

@@ -162,6 +162,7 @@ std::shared_ptr<const TrainingSet<T>> one_hot_set(std::vector<T> outputs, Index 
                                                                .n_inputs = n_items,
                                                                .n_features = n_features,
                                                                .n_modes = n_modes,
+                                                               .n_rows = n_features,
                                                                .outputs = arrays->outputs.data(),
                                                                .inputs = nullptr,
                                                                .input_squares = arrays->squares.data(),

@@ -11,9 +11,6 @@ namespace pylinear {
 
 namespace {
 
-/// Presentations in the longest block: with more of them the b x b work beside each pass over W32 begins to show.
-constexpr Index kLongestBlock = 128;
-
 /// Segments have kFewRows rows or more while there are up to kFew of them, then kManyRows or more, until there are
 /// kSegments: each is a task for a thread, and adds a reduction of its sums to a block. Two, four or eight of them
 /// share out evenly.
@@ -89,6 +86,7 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   first_segment_ = cut.first(group_.rank, group_);
   own_segments_ = cut.first(group_.rank + 1, group_) - first_segment_;
   if (n_segments_ < group_.size) throw std::invalid_argument("more processes than segments of W32");
+  if (data_->n_rows != rows_.end - rows_.first) throw std::invalid_argument("outputs of other rows than the network's");
   const Index n_items = data_->n_items;
   const Index panel = (Index{256} << 10) / (stride_ * static_cast<Index>(sizeof(T)));
   panel_rows_ = std::min(std::clamp<Index>(panel / kRowQuantum * kRowQuantum, 48, kMostPanelRows), segment_rows_);
@@ -231,7 +229,7 @@ void Network<T>::set_state(const State& state) {
 
 template <class T>
 double Network<T>::bytes(Route route, Update update, Index n_features, Index n_items, Index n_inputs, Index hidden,
-                         int threads) {
+                         int threads, int processes) {
   // In floating point, since it is asked before anyone knows that the sizes make sense.
   const auto rows = static_cast<double>(n_features), items = static_cast<double>(n_items);
   const auto lower = static_cast<double>(std::max(n_items, n_inputs));
@@ -241,14 +239,16 @@ double Network<T>::bytes(Route route, Update update, Index n_features, Index n_i
   const double most = std::max(static_cast<double>(kFew), rows / static_cast<double>(kManyRows));
   const double shares = std::min({static_cast<double>(kSegments), most, rows / static_cast<double>(kFewRows) + 1});
   const bool snapshot = route == Route::blocked && update == Update::online;
-  const double weights = (rows + lower) * stride * (snapshot ? 2 : 1) + (snapshot ? 0 : 2.0 * kSmall);
+  const double own = processes == 1 ? rows : std::min(rows, rows / processes + rows / shares + kRowQuantum);
+  const double weights = (own + lower) * stride * (snapshot ? 2 : 1) + (snapshot ? 0 : 2.0 * kSmall);
   const double sums = shares * (b * stride + (update == Update::online ? b * b : 0));
   const double block = route == Route::blocked ? sums + 6 * b * stride + (update == Update::online ? 6 * b * b : 0) : 0;
   const double team = std::min<double>(threads, std::max(shares, lower / static_cast<double>(kManyRows) + 1));
   const double row = items * 17 / 16 + 2 * line;
   const double observed = 2 * (items + line) * stride + team * row * (items + static_cast<double>(kMostPanelRows)) +
                           (lower / static_cast<double>(kInputs) + 1) * stride;
-  return static_cast<double>(sizeof(T)) * (weights + block + observed + 2 * shares * stride);
+  const double exchanged = processes == 1 ? 0 : sums + shares * (stride + items);
+  return static_cast<double>(sizeof(T)) * (weights + block + observed + exchanged + 2 * shares * stride);
 }
 
 template <class T>

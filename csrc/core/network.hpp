@@ -17,15 +17,15 @@
 
 namespace pylinear {
 
-/// What is learned, shared by many networks. Row-major arrays that `owner` keeps alive. Where several processes train a
-/// network together (Group), those with n_features rows hold the rows of this process alone.
+/// What is learned, shared by many networks. Row-major arrays that `owner` keeps alive.
 template <class T>
 struct TrainingSet {
   Index n_items, n_inputs, n_features, n_modes;
-  const T* outputs;             // n_features x n_items: outputs[i * n_items + p] is feature i of item p
+  Index n_rows;                 // features in the arrays below: all, or those of one process of a Group
+  const T* outputs;             // n_rows x n_items: outputs[i * n_items + p] is feature i of item p
   const T* inputs;              // n_items x n_inputs: row p is the input vector of item p; null: mutually orthogonal
   const double* input_squares;  // n_items: |x_p|^2
-  const T* synthesizers;        // n_features x n_modes: column alpha is u_alpha
+  const T* synthesizers;        // n_rows x n_modes: column alpha is u_alpha
   const double* coefficients;   // n_items x n_modes: v_alpha = sum_p coefficients[p, alpha] x_p
   std::shared_ptr<const void> owner;
 };
@@ -36,6 +36,9 @@ enum class Route { blocked, fused };
 
 /// online: equations (3) and (4). batch: their sum over all items, from the old weights, once an epoch; always blocked.
 enum class Update { online, batch };
+
+/// Presentations in the longest block: with more of them the b x b work beside each pass over W32 begins to show.
+constexpr Index kLongestBlock = 128;
 
 /// Input units in a segment of W21, whose share of the next hidden representation is added up by itself.
 constexpr Index kInputs = 256;
@@ -89,9 +92,10 @@ class Network {
   Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Update update, Index hidden, double rate,
           Schedule schedule, Group group = {});
 
-  /// Bytes that a network of these sizes takes at the most, its snapshot and what observing it needs included.
+  /// Bytes that a network of these sizes takes at the most, its snapshot and what observing it needs included; in each
+  /// process of a group.
   static double bytes(Route route, Update update, Index n_features, Index n_items, Index n_inputs, Index hidden,
-                      int threads);
+                      int threads, int processes = 1);
 
   /// Entries from one row of a weight array to the next.
   Index stride() const { return stride_; }

@@ -104,8 +104,8 @@ Network<T> make_network(const Problem& problem, Route route, double rate, Schedu
   arrays->coefficients.assign(static_cast<std::size_t>(problem.n_items), 1.0);
   const T* x = problem.correlated ? arrays->x.data() : nullptr;
   auto data = std::make_shared<const TrainingSet<T>>(
-      TrainingSet<T>{problem.n_items, problem.n_items, problem.n_features, 1, arrays->y.data(), x,
-                     arrays->squares.data(), arrays->u.data(), arrays->coefficients.data(), arrays});
+      TrainingSet<T>{problem.n_items, problem.n_items, problem.n_features, 1, rows.end - rows.first, arrays->y.data(),
+                     x, arrays->squares.data(), arrays->u.data(), arrays->coefficients.data(), arrays});
   Network<T> network(data, route, update, problem.hidden, rate, std::move(schedule), std::move(group));
   for (Index j = 0; j < problem.hidden; ++j) {
     for (Index p = 0; p < problem.n_items; ++p) {

@@ -1,0 +1,87 @@
+import io
+import sys
+
+import pytest
+
+import pylinear as pl
+from pylinear._progress import reporter
+
+
+def train(**options):
+    return pl.train(pl.toy(), hidden=4, rate=0.01, epochs=200, rng=0, **options)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.core
+def test_it_grows_to_one():
+    seen = []
+    train(progress=seen.append, runs=20)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+    assert all(0 <= part <= 1 for part in seen)
+
+
+@pytest.mark.core
+def test_it_is_shown(capsys):
+    train(progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "100%" in err
+
+
+@pytest.mark.core
+def test_it_is_shown_without_tqdm(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    train(progress=True)
+    assert capsys.readouterr().err.splitlines()[-1] == "100 %"
+
+
+def test_a_line_that_counts(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with reporter(True) as report:
+        for part in (0.0, 0.124, 0.1241, 0.5):
+            report(part)
+    assert sys.stderr.getvalue() == "\r0 %\r12 %\r50 %\n"
+
+
+def test_a_line_elsewhere_now_and_then(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with reporter(True) as report:
+        for part in (0.0, 0.1, 0.2, 1.0):
+            report(part)
+    assert capsys.readouterr().err == "0 %\n100 %\n"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_error_comes_through_as_it_is(monkeypatch, there):
+    if not there:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+
+    def fail():
+        with reporter(True) as report:
+            report(0.3)
+            raise LookupError("enough")
+
+    with pytest.raises(LookupError, match="enough") as caught:
+        fail()
+    assert caught.value.__context__ is None
+    assert sys.stderr.getvalue().endswith("\n")
+
+
+@pytest.mark.parametrize("wrong", [3, "yes"])
+def test_what_it_may_be(wrong):
+    def enter():
+        with reporter(wrong):
+            pass
+
+    with pytest.raises(TypeError, match="progress must be True, False, None or callable"):
+        enter()
+    for nothing in (None, False):
+        with reporter(nothing) as report:
+            report(0.5)
