@@ -296,6 +296,16 @@ def test_what_changed_between_record_and_checkpoint_is_no_other_simulation(chang
     assert (before.attrs["rate"], before.attrs["order"]) == (0.02, "reshuffled")
 
 
+def test_data_that_changed_just_before_the_checkpoint_are_told(tmp_path):
+    sim = simulation()
+    with pl.ZarrRecorder(tmp_path / "a.zarr", sim) as record:
+        sim.advance(epochs=4, hook=record)
+    change_data(sim)
+    sim.save(tmp_path / "state.npz")
+    assert opened(tmp_path / "a.zarr").attrs["data_changed"] is False
+    assert recorded(tmp_path / "a.zarr", pl.Simulation.load(tmp_path / "state.npz"), 4).attrs["data_changed"] is True
+
+
 @pytest.mark.parametrize("name", ["mode_strength", "loss"])
 def test_another_network_at_the_same_presentation_is_refused(name, tmp_path, monkeypatch):
     before = recorded(tmp_path / "a.zarr", simulation(), 10)
