@@ -69,6 +69,16 @@ def choice(name: str, value: object, allowed: Iterable[str]) -> str:
     return value
 
 
+def unknown(what: str, name: object, allowed: Iterable[str]) -> str:
+    """Return a sentence that says of a name that it is none of those allowed."""
+    import difflib
+
+    options = list(allowed)
+    nearest = difflib.get_close_matches(str(name), options, 1, 0.5)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(options)}"
+    return f"{name!r} is no {what}; {hint}"
+
+
 def plain(name: str, value: Any) -> Any:
     """Return an array of another library as a numpy array over the same memory, through DLPack; all else as it is.
 

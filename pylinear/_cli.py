@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pylinear._engine import EngineMissingError
+from pylinear._experiment import DEFAULTS
 from pylinear._experiment_file import EXAMPLE
 from pylinear._files import FileWarning
 from pylinear._info import info
@@ -122,15 +123,17 @@ def _experiment_options(parser: argparse.ArgumentParser) -> None:
         "table", nargs="?", type=Path, help="CSV: one row an item, one column a property; or TOML: an experiment"
     )
     parser.add_argument("--tree", metavar="B,B,...", help="in place of a table: children at each level of a tree")
-    parser.add_argument("--flip", type=float, help="flip probability on its branches (0.1)")
-    parser.add_argument("--features", type=int, help="features sampled from it (10,000)")
-    parser.add_argument("--hidden", type=int, help="hidden units (16)")
-    parser.add_argument("--scale", type=float, help="sd of the initial weights (0.001)")
+    parser.add_argument("--flip", type=float, help=f"flip probability on its branches ({DEFAULTS['flip']})")
+    parser.add_argument("--features", type=int, help=f"features sampled from it ({DEFAULTS['features']:,})")
+    parser.add_argument("--hidden", type=int, help=f"hidden units ({DEFAULTS['hidden']})")
+    parser.add_argument("--scale", type=float, help=f"sd of the initial weights ({DEFAULTS['scale']})")
     parser.add_argument("--rate", type=float, help="learning rate (0.05 over the first association strength)")
     parser.add_argument("--epochs", type=float, help="epochs (until all but the weakest modes are learned)")
-    parser.add_argument("--order", choices=("reshuffled", "cyclic", "with_replacement", "batch"), help="(reshuffled)")
-    parser.add_argument("--runs", type=int, help="networks (10)")
-    parser.add_argument("--rng", type=int, help="seed of features, weights and orders (0)")
+    parser.add_argument(
+        "--order", choices=("reshuffled", "cyclic", "with_replacement", "batch"), help=f"({DEFAULTS['order']})"
+    )
+    parser.add_argument("--runs", type=int, help=f"networks ({DEFAULTS['runs']})")
+    parser.add_argument("--rng", type=int, help=f"seed of features, weights and orders ({DEFAULTS['rng']})")
 
 
 def _say(line: str) -> None:
@@ -138,12 +141,13 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _warn(otherwise: Any, message: Warning | str, category: type[Warning], *place: Any) -> None:
+def _warn(otherwise: Any, message: Warning | str, category: type[Warning], file: str, *place: Any) -> None:
     """Say what the package warns of without the line of code that did; leave other warnings to `otherwise`."""
-    if issubclass(category, AssumptionWarning | FileWarning):
+    inside = Path(file).is_relative_to(Path(__file__).parent)
+    if issubclass(category, AssumptionWarning | FileWarning) or (inside and issubclass(category, RuntimeWarning)):
         _say(f"pylinear: {message}")
     else:
-        otherwise(message, category, *place)
+        otherwise(message, category, file, *place)
 
 
 def _demo(folder: Path) -> int:

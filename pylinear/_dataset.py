@@ -412,8 +412,7 @@ def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
     """
     import csv
 
-    if not isinstance(path, str | PathLike):
-        raise TypeError(f"path must be a path; got {_check.show(path)}")
+    path = _check.path("path", path)
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise ValueError(f"delimiter must be one character that is no quote or line end; got {_check.show(delimiter)}")
     with open(path, newline="", encoding="utf-8-sig") as file:
@@ -440,7 +439,7 @@ def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
     return Dataset(np.array(values).T, items=[row[0] for _, row in body], features=properties)
 
 
-def _numbers(path: str | PathLike[str], line: int, row: list[str], properties: list[str]) -> list[float]:
+def _numbers(path: str, line: int, row: list[str], properties: list[str]) -> list[float]:
     """Return the numbers of one row of a table."""
     if len(row) != len(properties) + 1:
         raise ValueError(f"{path}, line {line}: {len(row)} cells where the header has {len(properties) + 1}")

@@ -12,7 +12,7 @@ import numpy as np
 from pylinear import _check, theory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, read_table
-from pylinear._experiment_file import read
+from pylinear._experiment_file import FEATURES, FLIP, RNG, read
 from pylinear._figures._gaps import curves_table, gap_table, prediction_table
 from pylinear._figures._write import Picture, Say, write_pictures
 from pylinear._gap import Gap, gap
@@ -25,11 +25,17 @@ from pylinear._tree import Tree
 _MOST_EPOCHS = 1e9
 # A mode this much weaker than the first is not waited for unless asked.
 _WEAKEST = 0.05
-
-
 # Where the options do not say otherwise.
-_DEFAULTS = {"flip": 0.1, "features": 10_000, "hidden": 16, "scale": 1e-3, "order": "reshuffled", "runs": 10, "rng": 0}
-_OPTIONS = ("tree", *_DEFAULTS, "rate", "epochs")
+DEFAULTS = {
+    "flip": FLIP,
+    "features": FEATURES,
+    "hidden": 16,
+    "scale": 1e-3,
+    "order": "reshuffled",
+    "runs": 10,
+    "rng": RNG,
+}
+_OPTIONS = ("tree", *DEFAULTS, "rate", "epochs")
 
 
 def learned(options: argparse.Namespace, **more: Any) -> Run:
@@ -41,7 +47,7 @@ def learned(options: argparse.Namespace, **more: Any) -> Run:
         return _by_file(options, more)
     _check_source(options)
     given = {name: value for name, value in vars(options).items() if value is not None}
-    chosen = argparse.Namespace(**{**vars(options), **_DEFAULTS, **given})
+    chosen = argparse.Namespace(**{**vars(options), **DEFAULTS, **given})
     data = _data(chosen)
     s = data.modes.s
     if not s[0] > 0:
@@ -50,7 +56,7 @@ def learned(options: argparse.Namespace, **more: Any) -> Run:
     hidden = _check.integer("hidden", chosen.hidden)
     scale = _check.real("scale", chosen.scale, 1e-100, 1e100)
     batch = chosen.order == "batch"
-    _make_room(more)
+    _make_folder_of(more)
     return train(
         data,
         hidden=hidden,
@@ -70,11 +76,11 @@ def _by_file(options: argparse.Namespace, more: Mapping[str, Any]) -> Run:
     if extra:
         raise ValueError(f"--{extra[0]} must be left out beside {options.table}, which says it all")
     experiment = read(options.table)
-    _make_room(more)
+    _make_folder_of(more)
     return experiment.train(**more)
 
 
-def _make_room(more: Mapping[str, Any]) -> None:
+def _make_folder_of(more: Mapping[str, Any]) -> None:
     if "checkpoint" in more:
         more["checkpoint"].parent.mkdir(parents=True, exist_ok=True)
 

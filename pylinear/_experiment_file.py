@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,45 +12,52 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pylinear import _check
 from pylinear._dataset import Dataset, read_table, toy
+from pylinear._files import FileError
 from pylinear._initial import Balanced, Decoupled, Gaussian
 from pylinear._progress import Progress
 from pylinear._run import Run
 from pylinear._sweep import sweep
-from pylinear._tasks import unknown
+from pylinear._tasks import REQUIRED, TRAINING
 from pylinear._train import train
 from pylinear._tree import Tree
 
 if TYPE_CHECKING:
     import xarray
 
-EXAMPLE = """\
+# Where neither a file nor an option says otherwise.
+FLIP, FEATURES, RNG = 0.1, 10_000, 0
+
+EXAMPLE = f"""\
 # pylinear train experiment.toml, pylinear gap experiment.toml, pylinear sweep experiment.toml
+# All keys are here; what one is that is left out stands in brackets, or behind a #.
 
 [data]
 tree = [2, 2]                # children at each level; or table = "animals.csv", beside this file; or toy = "centred"
-flip = 0.1                   # flip probability on the branches: one number, or one for each level (0.1)
-features = 10_000            # drawn from the tree (10,000)
+flip = {FLIP}                   # flip probability on the branches: one number, or one for each level ({FLIP})
+features = {FEATURES:_}            # drawn from the tree ({FEATURES:,})
 
-[train]                      # the arguments of pylinear.train
+[train]                      # the arguments of pylinear.train; the first three must be given
 hidden = 16
 rate = 3e-4
 epochs = 700
-init = { gaussian = 1e-3 }   # or { balanced = 1e-3 }, or { decoupled = { c = 0.1, d = 0.2 } }
-runs = 3
-rng = 0                      # seed of features, weights and orders (0)
-record = 100
+init = {{ gaussian = 1e-3 }}   # or {{ balanced = 1e-3 }}, or {{ decoupled = {{ c = 0.1, d = 0.2 }} }} (gaussian, 1e-4)
+runs = 3                     # networks (1)
+rng = {RNG}                      # seed of features, weights and orders ({RNG})
+record = 100                 # times at most, or a list of epochs (200)
+# order = "reshuffled"       # or "cyclic", "with_replacement", or a list of items, which count from 0
+# update = "online"          # or "batch", "flow"
+# reduce = "auto"            # or "exact", "krylov", "law", false
+# tol = 1e-12
+# keep = []                  # and any of "hidden", "weights", "maps"
+# dtype = "float64"          # or "float32"
+# route = "auto"             # or "blocked", "fused"
+# threads = 2                # at most so many (all processors), and in a sweep for each training (1)
 
-[sweep]                      # read by pylinear sweep alone: any of the keys above, each with the values to take
-rate = [3e-4, 6e-4]
+[sweep]                      # read by pylinear sweep alone: any of the keys above but keep and threads,
+rate = [3e-4, 6e-4]          # each with the values to take
 hidden = [16, 64]
 """
 
-_TRAINING = {
-    name: parameter.default
-    for name, parameter in inspect.signature(train).parameters.items()
-    if name not in {"data", "checkpoint", "progress"}
-}
-_REQUIRED = [name for name, default in _TRAINING.items() if default is inspect.Parameter.empty]
 _INITS: dict[str, Callable[[Any], Any]] = {
     "gaussian": Gaussian,
     "balanced": Balanced,
@@ -61,8 +67,8 @@ _INITS: dict[str, Callable[[Any], Any]] = {
 _OTHER_NAMES = {"branching": "tree", "n_features": "features", "coding": "toy", "c": "init", "d": "init"}
 _KEYS = {
     "data": ("tree", "flip", "features", "table", "toy"),
-    "train": tuple(_TRAINING),
-    "sweep": ("tree", "flip", "features", "table", "toy", *(x for x in _TRAINING if x not in {"keep", "threads"})),
+    "train": tuple(TRAINING),
+    "sweep": ("tree", "flip", "features", "table", "toy", *(x for x in TRAINING if x not in {"keep", "threads"})),
 }
 
 T = TypeVar("T")
@@ -124,6 +130,8 @@ class Experiment:
         """Begin the sentences of errors with the file, and with the key that they begin with."""
         try:
             yield
+        except FileError:  # about another file, which it names
+            raise
         except (TypeError, ValueError) as error:
             first = str(error).partition(" ")[0]
             key = _OTHER_NAMES.get(first, first)
@@ -139,10 +147,10 @@ def read(path: Path) -> Experiment:
     training = _Section(path, "train", sections.get("train", {}))
     varied = _Section(path, "sweep", sections.get("sweep", {}))
     source = _source(data)
-    for key in _REQUIRED:
+    for key in REQUIRED:
         if key not in training.values:
             raise ValueError(f"{path}, [train] {key}: it must be given")
-    arguments = {"rng": 0, **training.values}
+    arguments = {"rng": RNG, **training.values}
     if "init" in arguments:
         arguments["init"] = training.convert("init", _init)
     return Experiment(path, source, arguments, _varied(varied, data))
@@ -155,12 +163,12 @@ def _sections(path: Path) -> Mapping[str, Any]:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
     for name, keys in sections.items():
         if name not in _KEYS:
-            raise ValueError(f"{path}: {unknown('section of an experiment', name, _KEYS)}")
+            raise ValueError(f"{path}: {_check.unknown('section of an experiment', name, _KEYS)}")
         if not isinstance(keys, dict):
             raise ValueError(f"{path}: {name} must be a section, [{name}]; got {_check.show(keys)}")
         for key in keys:
             if key not in _KEYS[name]:
-                raise ValueError(f"{path}: {unknown(f'key of [{name}]', key, _KEYS[name])}")
+                raise ValueError(f"{path}: {_check.unknown(f'key of [{name}]', key, _KEYS[name])}")
     return sections
 
 
@@ -188,9 +196,9 @@ def _source(data: _Section) -> _Source:
         return _Source(data.convert("table", lambda name: _table(data.path, name)), None, 0)
     if given == ["toy"]:
         return _Source(data.convert("toy", toy), None, 0)
-    values = {"features": 10_000, **data.values}
+    values = {"features": FEATURES, **data.values}
     checked = data._replace(values=values)
-    tree = checked.convert("tree", lambda branching: Tree(branching, 0.1))
+    tree = checked.convert("tree", lambda branching: Tree(branching, FLIP))
     if "flip" in values:
         tree = checked.convert("flip", lambda flip: Tree(tree.branching, flip))
     return _Source(None, tree, checked.convert("features", lambda n: _check.integer("features", n)))
@@ -198,7 +206,7 @@ def _source(data: _Section) -> _Source:
 
 def _varied(varied: _Section, data: _Section) -> dict[str, Any]:
     """Return the values of [sweep], by the names of `sweep`'s arguments."""
-    flip = data.values.get("flip", 0.1)
+    flip = data.values.get("flip", FLIP)
     conversions: dict[str, Callable[[Any], tuple[str, object]]] = {
         "tree": lambda branching: (f"{Tree(branching, flip).branching}", Tree(branching, flip)),
         "table": lambda name: (str(name), _table(varied.path, name)),
@@ -245,7 +253,7 @@ def _init(value: object) -> Gaussian | Decoupled:
         raise TypeError(f"init must be a table with one of {', '.join(_INITS)}; got {_check.show(value)}")
     [(kind, strength)] = value.items()
     if kind not in _INITS:
-        raise ValueError(unknown("kind of initial weights", kind, _INITS))
+        raise ValueError(_check.unknown("kind of initial weights", kind, _INITS))
     made: Gaussian | Decoupled = _INITS[kind](strength)
     return made
 

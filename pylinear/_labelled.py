@@ -1,4 +1,4 @@
-"""Results with names on their axes. Needs xarray (``pylinear-dynamics[xarray]``), and is the only module that does."""
+"""Results with names on their axes. What makes a Dataset of them needs xarray (``pylinear-dynamics[xarray]``)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pylinear._gap import Gap
     from pylinear._run import Run
-    from pylinear._tasks import Result, Task
+    from pylinear._tasks import Result, SweepTask
 
 
 def _of_runs(gaps: dict[str, Floats], shape: tuple[int, ...]) -> Floats:
@@ -73,19 +73,23 @@ AXES = {
     "hidden": ("run", "time", "hidden_unit", "item"),
     "w21": ("run", "time", "hidden_unit", "input"),
     "w32": ("run", "time", "feature", "hidden_unit"),
+    "epoch": ("time",),
+    "presentation": ("time",),
+    "completed": ("run",),
+    "status": ("run",),
 }
-
-# And of what a sweep keeps besides.
-_TASK_AXES = {**AXES, "epoch": ("time",), "presentation": ("time",), "completed": ("run",), "status": ("run",)}
 
 
 def recorded(run: Run) -> dict[str, NDArray[Any]]:
-    """Return everything that was recorded; `AXES` has the names of its axes."""
+    """Return everything that was recorded, and when, in numbers; `AXES` has the names of its axes."""
     arrays: dict[str, NDArray[Any]] = {
         "mode_strength": run.mode_strengths,
         "loss": run.loss,
         "initial_strength": run.initial_strengths,
         "association_strength": run.data.modes.s,
+        "epoch": run.epochs,
+        "presentation": run.presentations,
+        "completed": run.completed,
     }
     if run.maps is not None:
         arrays["map"] = run.maps
@@ -100,13 +104,13 @@ def run_dataset(run: Run) -> xarray.Dataset:
     """Return what `Run.to_xarray` does."""
     import xarray
 
-    variables = {name: (AXES[name], array) for name, array in recorded(run).items()}
     modes = np.arange(1, run.data.modes.s.size + 1)
     coordinates: dict[str, object] = {**_times_and_runs(run), "mode": modes}
     if run.maps is not None:
         coordinates["other_mode"] = modes
     if run.hidden is not None:
         coordinates["item"] = list(run.data.items)
+    variables = {name: (AXES[name], array) for name, array in recorded(run).items() if name not in coordinates}
     return xarray.Dataset(variables, coordinates, configuration(run))
 
 
@@ -136,7 +140,7 @@ def configuration(run: Run) -> dict[str, object]:
 
 
 def sweep_dataset(
-    axes: Mapping[str, Sequence[object]], tasks: Sequence[Task], results: Sequence[Result]
+    axes: Mapping[str, Sequence[object]], tasks: Sequence[SweepTask], results: Sequence[Result]
 ) -> xarray.Dataset:
     """Return the results of a sweep's tasks, which vary along `axes`, the last fastest."""
     import xarray
@@ -150,8 +154,8 @@ def sweep_dataset(
         if all(np.array_equal(x, first) for x in columns[name]):
             once[name] = ("time", first)
             del columns[name]
-    variables = {name: ((*axes, *_TASK_AXES[name]), _together(x, shape)) for name, x in columns.items()}
-    counts = dict(zip((*axes, *_TASK_AXES["mode_strength"]), variables["mode_strength"][1].shape, strict=True))
+    variables = {name: ((*axes, *AXES[name]), _together(x, shape)) for name, x in columns.items()}
+    counts = dict(zip((*axes, *AXES["mode_strength"]), variables["mode_strength"][1].shape, strict=True))
     coordinates = {**axes, **once, "run": np.arange(counts["run"]), "mode": np.arange(1, counts["mode"] + 1)}
     if "map" in columns:
         coordinates["other_mode"] = coordinates["mode"]

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pylinear import _check, theory
+from pylinear._dataset import Dataset
 from pylinear._files import FileError, StrPath
+from pylinear._recording_attributes import AT_FIRST, FOR_GOOD, about, attributes, check_same, digest, whole
 from pylinear._simulation import Simulation
 
 if TYPE_CHECKING:
     import xarray
 
-_KIND = "pylinear recording 1"
 _MOST_RECORDS, _CHUNK_BYTES = 256, 2**24
 # Seconds after which records are written though they do not fill a chunk.
 _LONGEST_WAIT = 60.0
-# Written of every store and compared with the simulation that is to go on with it; words for what differs.
-_SAME = ("n_features", "n_items", "n_inputs", "hidden_units", "rate", "update", "order", "rng", "dtype", "keep")
+# Between the records of one state on two instruction sets, over many epochs: relative to the largest value.
+_ROUNDOFF = {"float64": 1e-6, "float32": 1e-2}
 
 
 class _Quantity(NamedTuple):
@@ -41,8 +42,8 @@ class ZarrRecorder:
     store is made is the first record; a second record of the same presentation is not made.
 
     A store that is there already is gone on with. Records after the simulation's presentation are dropped, so that
-    with a simulation that `Simulation.load` has brought back the recording becomes the same as an unbroken one: call
-    `flush` before each ``sim.save(...)``.
+    with a simulation that `Simulation.load` has brought back the recording becomes the same as an unbroken one, also if
+    rate, order or data have changed: call `flush` before each ``sim.save(...)``, and set weights by hand after both.
 
     If the process is killed, the store opens with all records but those of the last chunk.
 
@@ -61,7 +62,8 @@ class ZarrRecorder:
     ------
     FileError
         If there is something else at `path`, a damaged store, or the recording of another simulation: of other sizes,
-        data, rate, order, seed or type.
+        update, seed or type; with other mode strengths or another loss where this one stands, if the data have always
+        been the same; or, if this one stands where the recording begins, with another rate or order or other data.
     ImportError
         Without zarr.
     OSError
@@ -70,7 +72,9 @@ class ZarrRecorder:
     Notes
     -----
     ``xarray.open_zarr(path)`` gives what `to_xarray` does. ``n_valid`` among its attributes, which is written last, is
-    the number of records that are complete.
+    the number of records that are complete. ``rate``, ``order`` and ``data``, a digest, are those that it began with;
+    ``data_changed`` tells whether there were other data later. Association strengths are those of the first data, mode
+    strengths and loss those for the data of the time.
 
     Examples
     --------
@@ -88,18 +92,19 @@ class ZarrRecorder:
     """
 
     def __init__(self, path: StrPath, sim: Simulation, keep: Collection[str] = (), *, chunk: int | None = None) -> None:
-        if not isinstance(path, str | os.PathLike):
-            raise TypeError(f"path must be a path; got {_check.show(path)}")
+        text = _check.path("path", path)
         if not isinstance(sim, Simulation):
             raise TypeError(f"sim must be a pylinear.Simulation; got {_check.show(sim)}")
         if sim.rows != slice(0, sim.data.n_features):
             raise ValueError("sim must be of one process, made without comm, for a recording")
         asked = None if chunk is None else _check.integer("chunk", chunk, 1, 2**31)
-        self._path, self._sim = os.path.abspath(path), sim
+        self._path, self._sim = os.path.abspath(text), sim
         self._keep = _kept(keep)
         self._quantities = _quantities(self._keep)
         self._buffer: list[dict[str, Any]] = []
         self._n_valid, self._last, self._flushed = 0, -1, time.monotonic()
+        self._data: Dataset | None = sim.data
+        self._first_data, self._data_changed = "", False
         self._open(asked)
         if self._last < 0:
             self(sim)
@@ -121,6 +126,9 @@ class ZarrRecorder:
             return
         self._buffer.append({name: quantity.of(sim) for name, quantity in self._quantities.items()})
         self._last = sim.presentations
+        if sim.data is not self._data:
+            self._data = sim.data
+            self._data_changed |= digest(sim.data) != self._first_data
         late = time.monotonic() - self._flushed > _LONGEST_WAIT
         if late or (self._n_valid + len(self._buffer)) % self._chunk == 0:
             self.flush()
@@ -131,6 +139,8 @@ class ZarrRecorder:
             return
         first, end = self._n_valid, self._n_valid + len(self._buffer)
         group = _group(self._path)
+        if self._data_changed != group.attrs["data_changed"]:
+            group.attrs["data_changed"] = self._data_changed
         for name, quantity in self._quantities.items():
             values = np.array([record[name] for record in self._buffer])
             if "run" in quantity.axes:
@@ -138,8 +148,7 @@ class ZarrRecorder:
             array = group[name]
             array.resize(_length(array.shape, quantity.axes, end))
             array[(slice(None),) * quantity.axes.index("time") + (slice(first, end),)] = values
-        group["completed"][:] = self._last
-        group["status"][:] = np.array([self._sim.status], dtype=object)
+        self._tell_end(group)
         self._count(end)
         self._buffer, self._flushed = [], time.monotonic()
 
@@ -148,11 +157,25 @@ class ZarrRecorder:
         self.flush()
 
     def to_xarray(self) -> xarray.Dataset:
-        """Return what has been recorded, with the names that `Run.to_xarray` gives; values are read when used."""
-        import xarray
+        """Return what has been recorded, with the names that `Run.to_xarray` gives; values are read when used.
 
+        Raises
+        ------
+        ImportError
+            Without xarray, which ``pylinear-dynamics[zarr]`` has.
+        OSError
+            If what has been recorded cannot be written.
+        """
+        try:
+            import xarray
+        except ImportError as error:
+            raise ImportError(f"to_xarray needs xarray: {error}; pylinear-dynamics[zarr] has it") from error
         self.flush()
         return xarray.open_dataset(self._path, engine="zarr", chunks=None).isel(time=slice(self._n_valid))
+
+    def _tell_end(self, group: Any) -> None:
+        group["completed"][:] = self._last
+        group["status"][:] = np.array([self._sim.status], dtype=object)
 
     def _count(self, n_valid: int) -> None:
         """Tell how many records are complete."""
@@ -172,29 +195,28 @@ class ZarrRecorder:
             import zarr  # noqa: F401
         except ImportError:
             raise ImportError("ZarrRecorder needs zarr: pip install 'pylinear-dynamics[zarr]'") from None
-        here = _about(self._sim, self._keep)
-        there = _attributes(self._path)
+        here = about(self._sim, self._keep)
+        there = attributes(self._path)
         if there is not None:
-            _check_same(self._path, there, here)
-        if there is None or "n_valid" not in there:  # the process was killed as it made it
+            check_same(self._path, FOR_GOOD, there, here)
+        # Without n_valid, the process was killed as it made it.
+        if there is None or "n_valid" not in there or not self._resume(whole(self._path, there), here):
             self._chunk = chunk or self._records_in_a_chunk()
+            self._first_data = here["data"]
             self._make(here)
-        else:
-            self._chunk = int(there["records_in_a_chunk"])
-            self._resume(int(there["n_valid"]))
 
     def _records_in_a_chunk(self) -> int:
         size = sum(np.asarray(quantity.of(self._sim)).nbytes for quantity in self._quantities.values())
         return max(1, min(_MOST_RECORDS, _CHUNK_BYTES // size))
 
-    def _make(self, about: dict[str, Any]) -> None:
+    def _make(self, here: dict[str, Any]) -> None:
         """Make a store without records."""
         import zarr
 
         sim, modes = self._sim, self._sim.data.modes
-        attributes = {**about, "records_in_a_chunk": self._chunk}
-        attributes["coordinates"] = "epoch presentation status completed"  # as xarray reads them
-        group = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=attributes)
+        told = {**here, "records_in_a_chunk": self._chunk}
+        told["coordinates"] = "epoch presentation status completed"  # as xarray reads them
+        group = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=told)
         for name, quantity in self._quantities.items():
             _make_array(group, name, quantity, np.shape(quantity.of(sim)), self._chunk)
         group["epoch"].attrs["units"] = "epochs"
@@ -217,25 +239,54 @@ class ZarrRecorder:
             array[:] = np.array(texts, dtype=object)
         self._count(0)
 
-    def _resume(self, n_valid: int) -> None:
-        """Drop what is not complete, and what comes after the simulation's presentation."""
+    def _resume(self, there: dict[str, Any], here: dict[str, Any]) -> bool:
+        """Drop what is not complete, and what comes after the simulation's presentation; return whether any is left."""
         _remove_parts(self._path)
-        group = _group(self._path)
-        try:
-            arrays = {name: group[name] for name in self._quantities}
-            times = arrays["presentation"][:n_valid]
-        except (KeyError, ValueError, OSError) as error:
-            raise FileError(f"{self._path} is damaged: {error}") from error
-        lengths = [array.shape[self._quantities[name].axes.index("time")] for name, array in arrays.items()]
-        if min(lengths) < n_valid or np.any(np.diff(times) <= 0):
-            raise FileError(f"{self._path} is damaged: it does not hold the {n_valid} records that it says")
+        group, n_valid = _group(self._path), there["n_valid"]
+        arrays, times = self._arrays(group, n_valid)
         kept = int(np.searchsorted(times, self._sim.presentations, side="right"))
+        if kept <= 1 and kept < n_valid:
+            # Where there is nothing to drop, they may have been changed since.
+            check_same(self._path, AT_FIRST, there, here)
+        if kept == 0:
+            return False
+        self._chunk, self._first_data = there["records_in_a_chunk"], there["data"]
+        self._data_changed = there["data_changed"] and kept > 1
+        if times[kept - 1] == self._sim.presentations and here["data"] == self._first_data and not self._data_changed:
+            self._check_record(group, kept - 1)
+        if here["data"] != self._first_data:
+            self._data = None  # to be looked at with the next record
         if kept < n_valid:
             group.attrs["n_valid"] = kept  # first: from here on the others are not believed
         for name, array in arrays.items():
             array.resize(_length(array.shape, self._quantities[name].axes, kept))
+        self._last, group.attrs["data_changed"] = int(times[kept - 1]), self._data_changed
+        self._tell_end(group)
         self._count(kept)
-        self._last = int(times[kept - 1]) if kept else -1
+        return True
+
+    def _arrays(self, group: Any, n_valid: int) -> tuple[dict[str, Any], Any]:
+        """Return what grows, and the presentations of the records."""
+        try:
+            arrays = {name: group[name] for name in self._quantities}
+            times = arrays["presentation"][:n_valid]
+        except (KeyError, ValueError) as error:
+            raise FileError(f"{self._path} is damaged: {error}") from error
+        lengths = [array.shape[self._quantities[name].axes.index("time")] for name, array in arrays.items()]
+        if min(lengths) < n_valid or np.any(np.diff(times) <= 0):
+            raise FileError(f"{self._path} is damaged: it does not hold the {n_valid} records that it says")
+        return arrays, times
+
+    def _check_record(self, group: Any, place: int) -> None:
+        """Raise unless the record at `place` is the simulation where it stands."""
+        for name in ("mode_strength", "loss"):
+            known, now = group[name][0, place], np.asarray(self._quantities[name].of(self._sim))
+            scale = _ROUNDOFF[self._sim.dtype] * np.nanmax(np.abs(known), initial=1e-300)
+            if not np.allclose(known, now, rtol=0.0, atol=scale, equal_nan=True):
+                raise FileError(
+                    f"{self._path} must be a recording of this simulation; {name} at presentation"
+                    f" {self._sim.presentations} is another there"
+                )
 
 
 def _kept(keep: object) -> tuple[str, ...]:
@@ -258,51 +309,6 @@ def _quantities(keep: tuple[str, ...]) -> dict[str, _Quantity]:
         out["w21"] = _Quantity((*run, "hidden_unit", "input"), "", lambda sim: sim.w21)
         out["w32"] = _Quantity((*run, "feature", "hidden_unit"), "", lambda sim: sim.w32)
     return out
-
-
-def _about(sim: Simulation, keep: tuple[str, ...]) -> dict[str, Any]:
-    """Return what a recording follows from, in types that JSON has."""
-    import hashlib
-    from importlib.metadata import version
-
-    data, digest = sim.data, hashlib.sha256()
-    for array in (data.outputs,) if data.one_hot else (data.outputs, data.inputs):
-        digest.update(np.ascontiguousarray(array).data)
-    return {
-        "kind": _KIND,
-        **{name: getattr(data, name) for name in ("n_features", "n_items", "n_inputs")},
-        **{name: getattr(sim, name) for name in ("hidden_units", "rate", "update", "dtype", "route")},
-        "order": sim.order if isinstance(sim.order, str) else sim.order.tolist(),
-        "rng": str(sim.rng),
-        "keep": list(keep),
-        "data_sha256": digest.hexdigest(),
-        "version": version("pylinear-dynamics"),
-    }
-
-
-def _check_same(path: str, there: dict[str, Any], here: dict[str, Any]) -> None:
-    """Raise unless a store is a recording of this simulation."""
-    if there.get("kind") != _KIND:
-        raise FileError(f"{path} must be a recording of pylinear or not be there; it is something else")
-    for name in _SAME:
-        if there.get(name) != here[name]:
-            told = f"{_check.show(there.get(name))} there and {_check.show(here[name])} here"
-            raise FileError(f"{path} must be a recording of this simulation; {name} is {told}")
-    if there.get("data_sha256") != here["data_sha256"]:
-        raise FileError(f"{path} must be a recording of this simulation; it learned other data")
-
-
-def _attributes(path: str) -> dict[str, Any] | None:
-    """Return the attributes of a store; None if there is nothing, not even a file, at `path`."""
-    import zarr
-
-    if not os.path.exists(path) or (os.path.isdir(path) and not os.listdir(path)):
-        return None
-    try:
-        return dict(zarr.open_group(path, mode="r", use_consolidated=False).attrs)
-    except (ValueError, KeyError, TypeError, OSError) as error:
-        why = " ".join(str(error).split())[:100]
-        raise FileError(f"{path} must be a recording of pylinear or not be there; it cannot be read: {why}") from None
 
 
 def _group(path: str) -> Any:

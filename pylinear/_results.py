@@ -28,9 +28,8 @@ def print_strengths(run: Run, file: TextIO) -> None:
 def write_run(run: Run, folder: Path) -> list[str]:
     """Write run.npz, mode_strengths.csv and loss.csv; return their names."""
     folder.mkdir(parents=True, exist_ok=True)
-    times = {"epoch": run.epochs, "presentation": run.presentations, "completed": run.completed}
     header = {"configuration": configuration(run), "status": list(run.status)}
-    _files.write(folder / "run.npz", "run", header, {**recorded(run), **times})
+    _files.write(folder / "run.npz", "run", header, recorded(run))
     losses = ((k + 1, run.epochs[t], run.loss[k, t]) for k, t in np.ndindex(run.loss.shape))
     write_table(_strengths(run), folder / "mode_strengths.csv")
     write_table(Table(("run", "epoch", "loss"), losses), folder / "loss.csv")

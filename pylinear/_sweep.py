@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError
-from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from pylinear import _check, _engine, _files, _tasks
+from pylinear import _check, _engine, _executor, _files, _tasks
 from pylinear._dataset import Dataset
+from pylinear._executor import Executor, ExecutorGoneError
 from pylinear._progress import Progress, Report, reporter
-from pylinear._tasks import Result, Task
+from pylinear._tasks import Result, SweepTask
 from pylinear._workers import WorkerDiedError, Workers
 
 if TYPE_CHECKING:
@@ -27,19 +26,12 @@ if TYPE_CHECKING:
 _MOST_UNDER_WAY, _MOST_BYTES = 1000, 2**30
 
 
-class Executor(Protocol):
-    """What computes calls elsewhere."""
-
-    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
-        """Return a future, with ``result``, ``cancel`` and ``add_done_callback``."""
-
-
 def sweep(
     over: Mapping[str, Iterable[Any] | Mapping[str, Any]],
     *,
     folder: str | os.PathLike[str],
     executor: Executor | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     progress: Progress = None,
     **same: Any,
 ) -> xarray.Dataset:
@@ -59,8 +51,8 @@ def sweep(
         Anything whose ``submit`` returns futures: a pool of `concurrent.futures`, a ``dask.distributed.Client``, an
         ``mpi4py.futures.MPIPoolExecutor``. By default processes of our own, for as long as the call lasts, as many as
         there are processors; scripts need no ``if __name__ == "__main__"`` for them. No result depends on it.
-    threads : int
-        Of each training.
+    threads : int, optional
+        At most so many for each training; 1 by default, since trainings run beside each other.
     progress : bool or callable, optional
         True: the part of the tasks that is done, on stderr. A callable is given it, from 0 to 1, after each; an
         exception that it raises ends the sweep.
@@ -110,12 +102,11 @@ def sweep(
     [1.414, 1.414, 1.414]
     """
     _engine.core()
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor must have a method submit; got {_check.show(executor)}")
-    threads = _check.integer("threads", threads, 1, 1024)
+    _executor.check(executor)
+    threads = 1 if threads is None else _check.threads(threads)
     _tasks.check_names(over, same)
     axes = _tasks.axes(over)
-    tasks, path = _tasks.tasks(axes, same, threads), _folder(folder)
+    tasks, path = _tasks.tasks(axes, same, threads), Path(_check.path("folder", folder))
     _require_xarray()
     work = _Work(tasks, path)
     with reporter(progress) as report:
@@ -132,16 +123,10 @@ def _require_xarray() -> None:
         raise ImportError(f"a sweep needs xarray for its result: {error}; pylinear-dynamics[xarray] has it") from error
 
 
-def _folder(folder: object) -> Path:
-    if not isinstance(folder, str | os.PathLike):
-        raise TypeError(f"folder must be a path; got {_check.show(folder)}")
-    return Path(os.fsdecode(folder))
-
-
 class _Work:
     """The tasks, and the results of those that are done."""
 
-    def __init__(self, tasks: list[Task], folder: Path) -> None:
+    def __init__(self, tasks: list[SweepTask], folder: Path) -> None:
         self.tasks, self._folder = tasks, folder
         self._done = dict(self._found())
 
@@ -176,9 +161,9 @@ class _Work:
         _check_writable(self._folder)
         if executor is None:
             with Workers(min(len(missing), max(1, _check.threads(None) // threads))) as own:
-                failed = self._compute(own.submit, missing, report)
+                failed = self._compute(_executor.submission(own), missing, report)
         else:
-            failed = self._compute(_submission(executor), missing, report)
+            failed = self._compute(_executor.submission(executor), missing, report)
         if failed:
             name, error = failed[0]
             raise RuntimeError(f"{len(failed)} tasks failed, first {name}: {error}; {self.state}") from error
@@ -200,9 +185,8 @@ class _Work:
             drive.run(drive.again(), 1)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self.state) from None
-        except _GoneError as gone:
-            why = gone.__cause__
-            raise RuntimeError(f"the executor computes no more ({_reason(why)}): {self.state}") from why
+        except ExecutorGoneError as gone:
+            raise RuntimeError(f"{gone}: {self.state}") from gone.__cause__
         return [(self.tasks[i].name, error) for i, error in sorted(drive.failed.items())]
 
 
@@ -213,35 +197,17 @@ def _check_writable(folder: Path) -> None:
         pass
 
 
-def _under_way(tasks: list[Task]) -> int:
+def _under_way(tasks: list[SweepTask]) -> int:
     """Return how many tasks may be under way at a time."""
     data = [task.source for task in tasks if isinstance(task.source, Dataset)]
     largest = max((x.outputs.nbytes if x.has_outputs else x.gram.nbytes for x in data), default=1)
     return min(_MOST_UNDER_WAY, max(16, _MOST_BYTES // largest))
 
 
-def _submission(executor: Any) -> Callable[..., Any]:
-    """Return the method `submit`."""
-    try:
-        asks = "pure" in inspect.signature(executor.submit).parameters
-    except (TypeError, ValueError):  # not written in Python
-        asks = False
-    # dask would name calls by their arguments, and answer one that has failed with what it remembers.
-    return partial(executor.submit, pure=False) if asks else partial(executor.submit)
-
-
-class _GoneError(Exception):
-    """Raised when an executor computes no more."""
-
-
-def _reason(error: BaseException | None) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
 class _Drive:
     """Hands tasks to an executor, not too many at a time, and takes what comes back."""
 
-    def __init__(self, submit: Callable[..., Any], tasks: list[Task], take: Callable[[int, Result], None]) -> None:
+    def __init__(self, submit: Callable[..., Any], tasks: list[SweepTask], take: Callable[[int, Result], None]) -> None:
         self._submit, self._tasks, self._take = submit, tasks, take
         self._under_way: dict[int, Any] = {}
         self._arrived: SimpleQueue[tuple[int, Any]] = SimpleQueue()
@@ -270,12 +236,8 @@ class _Drive:
 
     def _begin(self, i: int) -> None:
         task = self._tasks[i]
-        try:
-            future = self._submit(_tasks.compute, task.source, task.arguments)
-            self._under_way[i] = future
-            future.add_done_callback(lambda done: self._arrived.put((i, done)))
-        except Exception as error:
-            raise _GoneError from error
+        future = self._under_way[i] = self._submit(_tasks.compute, task.source, task.arguments)
+        _executor.asked(future.add_done_callback, lambda done: self._arrived.put((i, done)))
 
     def _next(self) -> tuple[int, Any]:
         while True:
@@ -288,7 +250,7 @@ class _Drive:
         try:
             result = future.result()
         except (BrokenExecutor, CancelledError, OSError) as error:
-            raise _GoneError from error
+            raise ExecutorGoneError(error) from error
         except Exception as error:
             self.failed[i] = error
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import math
 import numbers
@@ -25,20 +24,21 @@ from pylinear._tree import Tree
 
 KIND = "task of a sweep"
 _DATA = ("data", "tree", "flip", "features")
-_TRAINING = {
+# The arguments of `train` that say how, each with its default, and those of them that have none.
+TRAINING = {
     name: parameter.default
     for name, parameter in inspect.signature(train).parameters.items()
-    # None of these changes a result.
-    if name not in {"data", "threads", "checkpoint", "progress"}
+    if name not in {"data", "checkpoint", "progress"}
 }
-VARIED = (*_DATA, *_TRAINING)
-_REQUIRED = (*(name for name, default in _TRAINING.items() if default is inspect.Parameter.empty), "rng")
+REQUIRED = tuple(name for name, default in TRAINING.items() if default is inspect.Parameter.empty)
+# No result depends on the threads.
+VARIED = (*_DATA, *(name for name in TRAINING if name != "threads"))
 _MOST_TASKS = 10**6
 
 Source = Dataset | tuple[Tree, int]
 
 
-class Task(NamedTuple):
+class SweepTask(NamedTuple):
     """One training.
 
     Attributes
@@ -81,17 +81,16 @@ def compute(source: Source, arguments: dict[str, Any]) -> Result:
             run = train(source, **arguments)
         except TrainingInterrupted:
             raise KeyboardInterrupt from None
-        times = {"epoch": run.epochs, "presentation": run.presentations, "completed": run.completed}
-        return Result({**recorded(run), **times}, list(run.status))
+        return Result(recorded(run), list(run.status))
 
 
-def write(task: Task, result: Result, folder: Path) -> None:
+def write(task: SweepTask, result: Result, folder: Path) -> None:
     """Put a result into its file."""
     header = {"configuration": task.configuration, "status": result.status}
     _files.write(task.path(folder), KIND, header, result.arrays)
 
 
-def read(task: Task, folder: Path) -> Result | None:
+def read(task: SweepTask, folder: Path) -> Result | None:
     """Return the result of a task, None where there is no file; FileError for one that is damaged or another's."""
     path = task.path(folder)
     try:
@@ -111,7 +110,7 @@ def check_names(over: Mapping[str, Any], same: Mapping[str, Any]) -> None:
         raise ValueError("over must name at least one argument that varies; got none")
     for name in (*over, *same):
         if name not in VARIED:
-            raise ValueError(unknown("argument of a sweep", name, VARIED))
+            raise ValueError(_check.unknown("argument of a sweep", name, VARIED))
         if name in over and name in same:
             raise ValueError(f"{name} must be given once; got it both as what varies and for all tasks")
     if "keep" in over:
@@ -122,24 +121,17 @@ def check_names(over: Mapping[str, Any], same: Mapping[str, Any]) -> None:
     extra = given & {"flip", "features"}
     if "data" in given and extra:
         raise ValueError(f"{sorted(extra)[0]} must be left out where data are given; it belongs to a tree")
-    for name in (*_REQUIRED, *(["features"] if "tree" in given else [])):
+    for name in (*REQUIRED, "rng", *(["features"] if "tree" in given else [])):
         if name not in given:
             raise ValueError(f"{name} must be given, as what varies or for all tasks")
 
 
-def unknown(what: str, name: object, allowed: Iterable[str]) -> str:
-    """Return a sentence that says of a name that it is none of those allowed."""
-    nearest = difflib.get_close_matches(str(name), allowed, 1, 0.5)
-    hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(allowed)}"
-    return f"{name!r} is no {what}; {hint}"
-
-
 def axes(over: Mapping[str, Any]) -> dict[str, dict[Any, Any]]:
     """Return the values of what varies by their labels: numbers are their own, so are texts, others get one."""
-    return {name: _labelled(name, values) for name, values in over.items()}
+    return {name: _by_label(name, values) for name, values in over.items()}
 
 
-def _labelled(name: str, values: Any) -> dict[Any, Any]:
+def _by_label(name: str, values: Any) -> dict[Any, Any]:
     single = isinstance(values, str | Dataset | Tree) or (isinstance(values, np.ndarray) and not values.ndim)
     if single or not isinstance(values, Iterable):
         got = _check.show(values)
@@ -165,13 +157,13 @@ def _text(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def tasks(over: Mapping[str, Mapping[Any, Any]], same: Mapping[str, Any], threads: int) -> list[Task]:
+def tasks(over: Mapping[str, Mapping[Any, Any]], same: Mapping[str, Any], threads: int) -> list[SweepTask]:
     """Return the tasks in the order of their places in an array, once all their arguments are known to be allowed."""
     count = math.prod(len(values) for values in over.values())
     if count > _MOST_TASKS:
         raise ValueError(f"over must lead to at most {_MOST_TASKS} tasks; got {count}")
     sources = _Sources()
-    out: dict[str, Task] = {}
+    out: dict[str, SweepTask] = {}
     with _blas.one_thread():
         for place in product(*(values.items() for values in over.values())):
             name = ", ".join(f"{x}={label}" for x, (label, _) in zip(over, place, strict=True))
@@ -186,11 +178,11 @@ def tasks(over: Mapping[str, Mapping[Any, Any]], same: Mapping[str, Any], thread
     return list(out.values())
 
 
-def _task(name: str, given: Mapping[str, Any], threads: int, sources: _Sources) -> Task:
+def _task(name: str, given: Mapping[str, Any], threads: int, sources: _Sources) -> SweepTask:
     arguments = {x: value for x, value in given.items() if x not in _DATA}
     arguments.update(rng=_seed(given["rng"]), threads=threads)
     source, looks_like, about = sources.of(given)
-    checked = {x: value for x, value in {**_TRAINING, **arguments}.items() if x != "rng"}
+    checked = {x: value for x, value in {**TRAINING, **arguments}.items() if x != "rng"}
     plan, init, reduce = planned(looks_like, **checked)
     if plan.grid.keep - {"maps"}:
         raise ValueError(f"keep must be empty or ['maps'] in a sweep; got {_check.show(given['keep'])}")
@@ -213,7 +205,7 @@ def _task(name: str, given: Mapping[str, Any], threads: int, sources: _Sources) 
         "route": plan.route,
         "results": _configuration.RESULTS,
     }
-    return Task(name, configuration, source, arguments)
+    return SweepTask(name, configuration, source, arguments)
 
 
 def _seed(rng: object) -> int:

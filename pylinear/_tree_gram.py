@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _check, _memory
+from pylinear import _executor, _memory
 from pylinear._ranks import rank_and_size
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 # Tasks for an executor, whose number of workers is not known, and those of them that wait or are done at a time.
 _TASKS, _AT_ONCE = 256, 64
@@ -65,8 +65,7 @@ def _check_workers(executor: object, comm: object) -> None:
     """Raise unless one of the two arguments is None and the other what it must be."""
     if executor is not None and comm is not None:
         raise ValueError("executor must be None where comm is given: the features are counted by one or the other")
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        raise TypeError(f"executor must have a method submit, as executors have; got {_check.show(executor)}")
+    _executor.check(executor)
     if comm is not None:
         rank_and_size(comm)
 
@@ -86,19 +85,20 @@ def count(features: Features, engine: Any, threads: int) -> Gram | Exception:
         return error
 
 
-def _over_executor(features: Features, engine: Any, threads: int, executor: Any) -> Gram:
+def _over_executor(features: Features, engine: Any, threads: int, executor: _executor.Executor) -> Gram:
     """Return the inner products, counted by the workers of anything that has `submit`."""
     total = features._replace(n=0).gram(engine, threads)
     at_once = max(4, min(_AT_ONCE, _RESULTS // total.nbytes))
     _memory.require(f"the products of {len(total)} items, from {at_once} tasks", (at_once + 1) * total.nbytes)
+    submit = _executor.submission(executor)
     waiting = deque(_ranges(features.n, _TASKS))
     begun: deque[Any] = deque()
     try:
         while waiting or begun:
             while waiting and len(begun) < at_once:
                 part = features.part(*waiting.popleft())
-                begun.append(_of(executor, executor.submit, count, part, engine, threads))
-            done = _of(executor, begun[0].result)
+                begun.append(submit(count, part, engine, threads))
+            done = _executor.asked(begun[0].result)
             if isinstance(done, Exception):
                 raise done
             total += done
@@ -107,17 +107,6 @@ def _over_executor(features: Features, engine: Any, threads: int, executor: Any)
         for task in begun:
             task.cancel()
     return total
-
-
-def _of(executor: object, call: Callable[..., Any], *arguments: object) -> Any:
-    try:
-        return call(*arguments)
-    except Exception as error:
-        why = " ".join(str(error).split())[:100]
-        raise RuntimeError(
-            f"executor must last until all features are counted; {type(executor).__name__} failed:"
-            f" {type(error).__name__}{why and ': '}{why}"
-        ) from error
 
 
 def _over_ranks(features: Features, engine: Any, threads: int, comm: Any, drawn: bool) -> Gram:

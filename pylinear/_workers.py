@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import threading
@@ -24,6 +25,9 @@ sys.path[:] = pickle.load(sys.stdin.buffer)
 from pylinear._workers import serve
 serve()
 """
+
+
+_LENGTH = struct.Struct("<Q")
 
 
 class WorkerDiedError(RuntimeError):
@@ -64,12 +68,14 @@ class Workers:
             _close(process)
 
     def _call(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        call = pickle.dumps((function, arguments))
         process = self._process()
         try:
-            _send((function, arguments), process.stdin)
-            succeeded, outcome = _receive(process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError):
+            _send(call, process.stdin)
+            answer = _receive(process.stdout)
+        except (EOFError, OSError):
             raise WorkerDiedError(f"its process ended, {_end_of(process)}") from None
+        succeeded, outcome = pickle.loads(answer)
         if not succeeded:
             raise outcome
         return outcome
@@ -90,22 +96,37 @@ class Workers:
             )
             self._processes.append(process)
         try:
-            _send(sys.path, process.stdin)
+            _write(pickle.dumps(sys.path), process.stdin)
             _receive(process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError):
+        except (EOFError, OSError):
             raise BrokenExecutor(f"a worker process could not begin: it ended, {_end_of(process)}") from None
         return process
 
 
-def _send(what: object, pipe: IO[bytes] | None) -> None:
+def _send(message: bytes, pipe: IO[bytes] | None) -> None:
+    """Write a message after its length: nothing of one that cannot be made is sent, nor believed if it is cut short."""
+    _write(_LENGTH.pack(len(message)), pipe)
+    _write(message, pipe)
+
+
+def _write(content: bytes, pipe: IO[bytes] | None) -> None:
     assert pipe is not None
-    pickle.dump(what, pipe)
+    pipe.write(content)
     pipe.flush()
 
 
-def _receive(pipe: IO[bytes] | None) -> Any:
+def _receive(pipe: IO[bytes] | None) -> bytes:
+    """Return the next message; EOFError if there is none, or not all of it."""
+    (length,) = _LENGTH.unpack(_read(pipe, _LENGTH.size))
+    return _read(pipe, length)
+
+
+def _read(pipe: IO[bytes] | None, length: int) -> bytes:
     assert pipe is not None
-    return pickle.load(pipe)
+    content = pipe.read(length)
+    if len(content) < length:
+        raise EOFError
+    return content
 
 
 def _end_of(process: subprocess.Popen[bytes]) -> str:
@@ -132,26 +153,28 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     # Whatever is printed must not come between the answers.
     os.dup2(2, 1)
-    calls: SimpleQueue[tuple[Callable[..., Any], tuple[Any, ...]]] = SimpleQueue()
+    calls: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(calls,), daemon=True).start()
-    _send("ready", answers)
+    _send(b"ready", answers)
     while True:
-        function, arguments = calls.get()
-        answers.write(_answer(function, arguments))
-        answers.flush()
+        _send(_answer(calls.get()), answers)
 
 
-def _listen(calls: SimpleQueue[Any]) -> None:
+def _listen(calls: SimpleQueue[bytes]) -> None:
     try:
         while True:
             calls.put(_receive(sys.stdin.buffer))
     except EOFError:
         # The caller is gone; a result that is under way has nobody to go to.
         os._exit(0)
+    finally:
+        # Without this thread, both would wait for ever.
+        os._exit(1)
 
 
-def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+def _answer(call: bytes) -> bytes:
     try:
+        function, arguments = _opened(call)
         return pickle.dumps((True, function(*arguments)))
     except BaseException as error:
         where = "".join(traceback.format_exception(error))
@@ -161,3 +184,12 @@ def _answer(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
             pickle.loads(answer)  # some errors can be sent and not received
             return answer
         return pickle.dumps((False, RuntimeError(where)))
+
+
+def _opened(call: bytes) -> Any:
+    try:
+        return pickle.loads(call)
+    except (AttributeError, ImportError) as error:
+        raise TypeError(
+            f"arguments must be of classes in modules that other processes can import, not in the script: {error}"
+        ) from error

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -83,13 +84,15 @@ def test_a_folder_that_cannot_be_made(tmp_path, capsys):
     assert "file" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("always:pylinear's compiled core:RuntimeWarning")
 def test_demo_without_the_core_names_the_fix(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(_engine, "_core", None)
     monkeypatch.setattr(_engine, "IN_CHECKOUT", False)
     _engine._warn_fallback.cache_clear()
-    with pytest.warns(RuntimeWarning, match="sampling with numba"):
-        assert _cli.main(["demo", "--out", str(tmp_path)]) == 1
-    assert "install a C++20 compiler" in capsys.readouterr().err
+    assert _cli.main(["demo", "--out", str(tmp_path)]) == 1
+    *_, fallback, error = capsys.readouterr().err.splitlines()
+    assert fallback == "pylinear: pylinear's compiled core is not installed; sampling with numba"
+    assert "install a C++20 compiler" in error
 
 
 def test_info(capsys):
@@ -177,6 +180,26 @@ def test_warnings_of_gap_are_sentences(capsys):
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 1
     assert said[0].startswith("pylinear: the rate, 1, is above the largest at which learning is stable, 0.0")
+
+
+def test_warnings_of_other_packages_are_shown_with_their_place(capsys, monkeypatch):
+    def warned(as_json):
+        warnings.warn("of another package", RuntimeWarning, stacklevel=1)
+        return 0
+
+    monkeypatch.setattr(_cli, "_info", warned)
+    with pytest.warns(RuntimeWarning, match="of another package"):
+        assert _cli.main(["info"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_help_says_what_an_option_is_by_default(capsys):
+    with pytest.raises(SystemExit):
+        _cli.main(["gap", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    for option, default in _experiment.DEFAULTS.items():
+        about = printed.split(f"--{option} ")[-1].split(" --")[0]
+        assert f"({default:,})" in about if isinstance(default, int) else f"({default})" in about, option
 
 
 def test_the_help_of_gap_says_what_its_columns_are(capsys):
@@ -335,6 +358,13 @@ def test_what_is_wrong_in_a_file_is_said_with_its_key(command, tmp_path, capsys)
     assert not out.exists()
     assert _cli.main([command, str(tmp_path / "none.toml")]) == 1
     assert "none.toml" in capsys.readouterr().err
+
+
+@pytest.mark.core
+def test_a_damaged_checkpoint_is_said_to_be_so(tmp_path, capsys):
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK")
+    assert _cli.main(["train", str(EXAMPLE), "--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"pylinear: {tmp_path}/checkpoint.npz is damaged")
 
 
 @pytest.mark.core

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,27 @@ def read(tmp_path, text):
 
 def test_the_example_is_the_one_that_help_shows():
     assert EXAMPLE.read_text() == _experiment_file.EXAMPLE
+
+
+def test_the_example_has_all_keys_with_their_defaults(tmp_path):
+    text = _experiment_file.EXAMPLE
+    shown = {
+        name: re.findall(r"^(?:# )?(\w+) = ", section, re.MULTILINE)
+        for name, section in re.findall(r"^\[(\w+)\](.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
+    }
+    assert sorted(shown["train"]) == sorted(_experiment_file._KEYS["train"])
+    told = {*shown["data"], *re.findall(r"or (\w+) = ", text)}
+    assert told == set(_experiment_file._KEYS["data"])
+    behind = re.findall(r"^# (\w+) = ", text, re.MULTILINE)
+    training = read(tmp_path, re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)).training
+    for name in behind[:-1]:
+        default = _experiment_file.TRAINING[name]
+        assert training[name] == (list(default) if isinstance(default, tuple) else default), name
+    assert behind[-1] == "threads"  # whose default TOML cannot say
+    for name in ("init", "runs", "record"):
+        default = _experiment_file.TRAINING[name]
+        shown = "(gaussian, 1e-4)" if default == pl.Gaussian(1e-4) else f"({default})"
+        assert re.search(rf"^{name} = .* {re.escape(shown)}$", text, re.MULTILINE), name
 
 
 def test_the_example_says_what_is_trained():
@@ -78,12 +100,20 @@ def test_every_key_of_train_counts(tmp_path):
         "rate": "0.02",
         "epochs": "4",
     }
-    assert set(values) == set(_experiment_file._TRAINING)
+    assert set(values) == set(_experiment_file.TRAINING)
     for key, value in values.items():
         lines = [line for line in LEARNING.splitlines() if not line.startswith(key)]
         experiment = read(tmp_path, "\n".join(['[data]\ntoy = "centred"', *lines, f"{key} = {value}", ""]))
         assert key in experiment.training
         assert experiment.train().data.n_items == 4
+
+
+def test_what_is_wrong_with_another_file_is_said_of_that(tmp_path):
+    (tmp_path / "checkpoint.npz").write_bytes(b"PK")
+    experiment = read(tmp_path, f'[data]\ntoy = "centred"\n{LEARNING}')
+    with pytest.raises(pl.FileError) as caught:
+        experiment.train(checkpoint=tmp_path / "checkpoint.npz")
+    assert str(caught.value).startswith(f"{tmp_path}/checkpoint.npz is damaged")
 
 
 def test_a_sweep_varies_what_the_file_says(tmp_path):

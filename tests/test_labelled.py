@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 import pylinear as pl
+from pylinear import _labelled
 
 xarray = pytest.importorskip("xarray")
 
@@ -28,6 +29,18 @@ def test_a_run_has_its_records_and_what_they_follow_from():
     assert (attributes["rate"], attributes["order"], attributes["update"]) == (0.02, "reshuffled", "online")
     assert (attributes["hidden_units"], attributes["rng"], attributes["init"]) == (6, "3", "Gaussian(scale=0.1)")
     assert attributes["version"] == pl.info()["version"]
+
+
+def test_times_are_recorded_and_are_coordinates():
+    run = learned()
+    arrays = _labelled.recorded(run)
+    for name, values in (("epoch", run.epochs), ("presentation", run.presentations), ("completed", run.completed)):
+        np.testing.assert_array_equal(arrays[name], values)
+    labelled = run.to_xarray()
+    assert {"epoch", "presentation", "completed", "status"} <= set(labelled.coords)
+    for name, array in arrays.items():
+        assert labelled[name].dims == _labelled.AXES[name]
+        assert labelled[name].shape == array.shape
 
 
 def test_what_was_kept_is_there_and_nothing_else():

@@ -14,14 +14,14 @@ import mishaps
 import pylinear as pl
 import ranks
 from pylinear import _sweep, _tasks
+from sweeps import SAME, Idle
 
 xarray = pytest.importorskip("xarray")
 
 pytestmark = pytest.mark.core
 
-TREE = pl.Tree((2, 2), 0.1)
+TREE = SAME["tree"]
 OVER = {"rate": [1e-3, 3e-3], "rng": range(3)}
-SAME = {"tree": TREE, "features": 200, "hidden": 8, "epochs": 40, "init": pl.Gaussian(0.01), "record": 5}
 
 
 class Serial:
@@ -38,13 +38,6 @@ class Serial:
         except Exception as error:
             future.set_exception(error)
         return future
-
-
-class Idle:
-    """Stands where nothing is to be computed."""
-
-    def submit(self, function, /, *arguments):
-        raise AssertionError("something was computed")
 
 
 def sweep(folder, over=OVER, executor=None, **changes):
@@ -85,6 +78,18 @@ def test_every_task_is_the_training_that_it_says(serial):
 def test_processes_of_our_own_give_the_same(serial, tmp_path):
     assert pl.sweep(OVER, folder=tmp_path, **SAME).identical(serial)
     assert sweep(tmp_path, executor=Idle()).identical(serial)
+
+
+def test_no_number_of_threads_is_one(serial, tmp_path, monkeypatch):
+    asked, compute = [], _tasks.compute
+
+    def noted(source, arguments):
+        asked.append(arguments["threads"])
+        return compute(source, arguments)
+
+    monkeypatch.setattr(_tasks, "compute", noted)
+    assert sweep(tmp_path, threads=None).identical(serial)
+    assert asked == [1] * 6
 
 
 def test_pools_give_the_same(serial, tmp_path):

@@ -5,26 +5,11 @@ import pytest
 
 import pylinear as pl
 from pylinear import _tasks
+from sweeps import SAME, Idle
 
 pytest.importorskip("xarray")
 
 pytestmark = pytest.mark.core
-
-SAME = {
-    "tree": pl.Tree((2, 2), 0.1),
-    "features": 200,
-    "hidden": 8,
-    "epochs": 40,
-    "init": pl.Gaussian(0.01),
-    "record": 5,
-}
-
-
-class Idle:
-    """Stands where nothing is to be computed."""
-
-    def submit(self, function, /, *arguments):
-        raise AssertionError("something was computed")
 
 
 def task(**arguments):
@@ -124,10 +109,6 @@ BAD = [
     ({"rng": [True]}, {}, TypeError, "rng must be a whole number"),
     ({"rate": [1e-3, -1.0]}, {"rng": 0}, ValueError, "got -1.0; in the task rate=-1.0"),
     ({"rate": [1e-3, "x"]}, {"rng": 0}, TypeError, "rate must be between"),
-    ({"rng": [0]}, {"hidden": 0}, ValueError, "hidden must be a whole number"),
-    ({"rng": [0]}, {"features": 0}, ValueError, "features must be a whole number"),
-    ({"rng": [0]}, {"flip": 0.7}, ValueError, "flip must be between 0 and 0.5; got 0.7"),
-    ({"rng": [0]}, {"tree": (2, 2)}, TypeError, "tree must be a pylinear.Tree; got (2, 2) (tuple)"),
     ({"rng": [0]}, {"order": "random"}, ValueError, "order must be one of"),
     ({"rng": [0]}, {"order": [4]}, ValueError, "order must name items from 0 to 3"),
     ({"rng": [0]}, {"init": pl.Decoupled([1.0, 2.0], 1.0)}, ValueError, "c must be one number or one per mode, 4"),
@@ -136,10 +117,6 @@ BAD = [
     ({"rng": [0]}, {"reduce": "krylov", "dtype": "float32", "tol": 1e-9}, ValueError, "tol must be at least 1e-05"),
     ({"rng": [0]}, {"keep": ["weights"]}, ValueError, "keep must be empty or ['maps'] in a sweep"),
     ({"keep": [["maps"], []]}, {"rng": 0}, ValueError, "keep must be the same for all tasks"),
-    ({"rng": [0]}, {"threads": 0}, ValueError, "threads must be a whole number from 1 to 1024"),
-    ({"rng": [0]}, {"progress": "yes"}, TypeError, "progress must be True, False, None or callable"),
-    ({"rng": [0]}, {"executor": 3}, TypeError, "executor must have a method submit; got 3"),
-    ({"rng": [0]}, {"folder": None}, TypeError, "folder must be a path; got None"),
 ]
 
 

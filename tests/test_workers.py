@@ -1,5 +1,6 @@
 import operator
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -79,3 +80,47 @@ def test_processes_end_when_their_caller_is_killed():
         caller.kill()
         # The last of all processes that share it closes it.
         assert caller.stderr.read() == ""
+
+
+@pytest.mark.timeout(30)
+def test_a_call_that_cannot_be_opened_is_answered_with_what_is_wrong():
+    # As of a class in the caller's script.
+    code = "import pylinear as pl\nfrom pylinear._workers import Workers\nclass Mine(pl.Gaussian): pass\n"
+    code += "with Workers(1) as workers:\n    print(workers.submit(repr, Mine(1.0)).exception())\n"
+    code += "    print(workers.submit(repr, 3).result())\n"
+    printed = subprocess.run([sys.executable, "-P", "-c", code], text=True, capture_output=True, check=True)
+    said, other = printed.stdout.splitlines()
+    assert said.startswith("arguments must be of classes in modules that other processes can import, not in the script")
+    assert "Mine" in said
+    assert other == "3"
+
+
+def test_a_call_that_cannot_be_sent_leaves_nothing_in_the_pipe():
+    with Workers(1) as workers:
+        pid = workers.submit(os.getpid).result()
+        with pytest.raises((pickle.PicklingError, AttributeError, TypeError)):
+            workers.submit(list, [f"k{i}" for i in range(100_000)], lambda: None).result()
+        assert workers.submit(list, ["same"] * 3).result() == ["same"] * 3
+        assert workers.submit(os.getpid).result() == pid
+
+
+@pytest.mark.timeout(30)
+def test_a_call_that_is_cut_short_ends_the_process():
+    command = [sys.executable, "-P", "-c", _workers._BEGIN]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        _workers._write(pickle.dumps(sys.path), process.stdin)
+        assert _workers._receive(process.stdout) == b"ready"
+        call = pickle.dumps((repr, ("a" * 1000,)))
+        _workers._write(_workers._LENGTH.pack(len(call)) + call[:500], process.stdin)
+        process.stdin.close()
+        assert process.wait() == 0
+        assert process.stdout.read() == process.stderr.read() == b""
+
+
+@pytest.mark.timeout(30)
+def test_a_process_that_can_listen_no_more_ends():
+    with Workers(1) as workers:
+        workers.submit(os.getpid).result()
+        [process] = workers._processes
+        _workers._write(_workers._LENGTH.pack(2**62), process.stdin)  # no memory for what is said to come
+        assert process.wait() == 1
