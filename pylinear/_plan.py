@@ -47,12 +47,15 @@ class Plan:
         presentations = 5_000 * self.data.n_items if self.update == "flow" else self.grid.total
         return Work(presentations, self.grid.presentations.size, 1e-5 if self.dtype == "float32" else 0.0)
 
-    def configuration(self, init: Initial, reduce: Reduce, seed: int) -> dict[str, Any]:
-        """Return what the trajectory of run k follows from, k apart, and what is recorded of it, as plain values."""
+    def configuration(self, learned: dict[str, Any], init: Initial, reduce: Reduce, seed: int) -> dict[str, Any]:
+        """Return what the trajectory of run k follows from, k apart, and what is recorded of it, as plain values.
+
+        `learned` is what the data follow from.
+        """
         order = self.order if isinstance(self.order, str) else _configuration.of_array(self.order)
         return {
             "results": _configuration.RESULTS,
-            "data": _configuration.of_data(self.data),
+            **learned,
             "init": _configuration.of_initial(init),
             "order": order,
             "reduce": reduce,

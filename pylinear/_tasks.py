@@ -186,25 +186,7 @@ def _task(name: str, given: Mapping[str, Any], threads: int, sources: _Sources) 
     plan, init, reduce = planned(looks_like, **checked)
     if plan.grid.keep - {"maps"}:
         raise ValueError(f"keep must be empty or ['maps'] in a sweep; got {_check.show(given['keep'])}")
-    record = checked["record"]
-    configuration = {
-        **about,
-        "hidden": plan.hidden,
-        "rate": plan.rate,
-        "epochs": float(checked["epochs"]),
-        "init": _configuration.of_initial(init),
-        "order": plan.order if isinstance(plan.order, str) else _configuration.of_array(plan.order),
-        "update": plan.update,
-        "reduce": reduce,
-        "tol": plan.tol,
-        "runs": plan.runs,
-        "rng": arguments["rng"],
-        "record": int(record) if _check.rank(record) == 0 else _configuration.of_array(plan.grid.presentations),
-        "keep": sorted(plan.grid.keep),
-        "dtype": plan.dtype,
-        "route": plan.route,
-        "results": _configuration.RESULTS,
-    }
+    configuration = {**plan.configuration(about, init, reduce, arguments["rng"]), "runs": plan.runs}
     return SweepTask(name, configuration, source, arguments)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pylinear import _blas, _engine
+from pylinear import _blas, _configuration, _engine
 from pylinear._dataset import Dataset
 from pylinear._initial import Decoupled, Gaussian, Start
 from pylinear._plan import Plan, planned
@@ -171,7 +171,8 @@ def train(
     plan = replace(plan, route=best_route(plan.route, plan.data, plan.update, reducer.largest[0]))
     plan.check_memory(reducer, twice=known is not None)
     if known is not None:
-        known.belongs_to(plan.configuration(first, reduce, seed))
+        learned = {"data": _configuration.of_data(plan.data)}
+        known.belongs_to(plan.configuration(learned, first, reduce, seed))
     with reporter(progress) as report:
         return _execute(plan, reducer, known, report)
 

@@ -412,7 +412,7 @@ def test_a_training_that_is_interrupted_goes_on(tmp_path, capsys):
     (tmp_path / "x.toml").write_text(f"[data]\ntree = [2, 2]\nfeatures = 100\n{train}")
     status, said = interrupted_once("out/checkpoint.npz", ["train", "x.toml", "--out", "out"], tmp_path)
     assert status == 130
-    assert said == "pylinear: interrupted; the same command goes on from out/checkpoint.npz"
+    assert said == f"pylinear: interrupted; the same command goes on from {tmp_path}/out/checkpoint.npz"
     assert _cli.main(["train", str(tmp_path / "x.toml"), "--out", str(tmp_path / "out")]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["loss.csv", "mode_strengths.csv", "run.npz"]
     run = pl.train(pl.Tree((2, 2), 0.1).sample(100, rng=0), rng=0, **same)
