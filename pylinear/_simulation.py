@@ -385,7 +385,7 @@ class Simulation:
                 f"data must have {old.n_items} items, {old.n_inputs} inputs and {old.n_features} features; got {sizes}"
             )
         check_route(self._asked_route, new, self.update)
-        with self._idle():
+        with self._ranks.together(), self._idle():
             network = self._network
             lower, w32 = network.views()
             self._presentations = int(network.position)
@@ -526,7 +526,7 @@ class Simulation:
         in any number of them.
         """
         place = _check.path("path", path)
-        with self._idle():
+        with self._ranks.together(), self._idle():
             network = self._network
             position, until, *norms, lower, w32 = network.state()
             if not np.isfinite(norms).all():
