@@ -246,11 +246,19 @@ rng = np.random.default_rng(1)
 sim = pl.Simulation(data, rng.normal(size=(3, 4)) / 9, rng.normal(size=(400, 3)) / 9, rate=1e-6, rng=0, comm=comm)
 stops = []
 for k in range(12):
-    comm.Barrier()
-    if k % 3 in (comm.rank, 2):
-        threading.Timer(0.02 + 0.003 * k, os.kill, (os.getpid(), signal.SIGINT)).start()
+    begun = sim.epochs
+
+    def look(sim):
+        # Once at once, between two exchanges, and otherwise wherever the training is then.
+        if sim.epochs == begun + 3 and k % 3 in (comm.rank, 2):
+            if k < 3 or k % 3 == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            else:
+                threading.Timer(0.001 * k, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return sim.loss
+
     try:
-        sim.advance(epochs=10**9, every=1, hook=lambda sim: sim.loss)
+        sim.advance(epochs=10**9, every=1, hook=look)
     except KeyboardInterrupt:
         stops.append(sim.presentations)
 told = comm.gather(stops)
@@ -274,7 +282,8 @@ rng = np.random.default_rng(1)
 sim = pl.Simulation(data, rng.normal(size=(8, 4)) / 9, rng.normal(size=(3000, 8)) / 9, rate=1e-6, rng=0, comm=comm)
 sim.advance(epochs=1)
 if comm.rank == 1:
-    threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
 try:
     sim.advance(epochs=10**9)
     raised = False
