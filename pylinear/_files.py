@@ -250,7 +250,6 @@ def _fill(member: IO[bytes], out: NDArray[np.uint8], name: str) -> None:
             raise FileError(f"is damaged: member {name!r} ends too early")
         out[done : done + len(part)] = np.frombuffer(part, np.uint8)
         done += len(part)
-    member.read(1)  # at the end of a member its checksum is compared
 
 
 @contextlib.contextmanager

@@ -172,6 +172,20 @@ def test_data_come_back(path):
     assert (again.tree.branching, again.tree.flip) == (data.tree.branching, data.tree.flip)
 
 
+def test_the_route_that_was_asked_for_is_kept(path):
+    rng = np.random.default_rng(3)
+    inputs = rng.normal(size=(7, 7))
+    sim = simulation()
+    assert sim.route == "blocked"
+    sim.save(path)
+    again = pl.Simulation.load(path)
+    for one in (sim, again):
+        one.data = pl.Dataset(one.data.outputs, inputs)
+        one.advance(presentations=9)
+        assert one.route == "fused"
+    assert_same(again, sim)
+
+
 def test_saving_disturbs_nothing(path):
     watched, alone = simulation(), simulation()
     for _ in range(20):

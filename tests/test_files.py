@@ -28,6 +28,7 @@ def arrays():
     return {
         "w32": rng.normal(size=(4, 3)),
         "w21": rng.normal(size=(3, 4)),
+        "w32 before": rng.normal(size=(4, 3)),
         "count": np.arange(5),
         "few": rng.normal(size=4).astype(np.float32),
         "one": np.array(7),
@@ -132,7 +133,7 @@ def rewrite(path, contents, compression=zipfile.ZIP_STORED):
 
 def test_swapped_members(path):
     contents = members(written(path))
-    for one, other in (("w32", "w21"), ("w32", "few"), ("header", "w32")):
+    for one, other in (("w32", "w21"), ("w32", "w32 before"), ("w32", "few"), ("header", "w32")):
         swapped = dict(contents)
         swapped[f"{one}.npy"], swapped[f"{other}.npy"] = contents[f"{other}.npy"], contents[f"{one}.npy"]
         rewrite(path, swapped)
@@ -260,6 +261,17 @@ def test_a_fault_leaves_the_old_file(monkeypatch, path, call):
     with pytest.raises(OSError, match=r"No space left on device: .*some.npz"):
         _files.write(path, "simulation", {}, {"other": np.arange(10**6)})
     assert path.read_bytes() == whole
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_what_a_killed_writer_has_left_is_no_part_of_the_next_file(path):
+    path.with_name(f".{path.name}.part").write_bytes(b"x" * 100_000)
+    assert path.with_name(f".{path.name}.part").exists()
+    written(path)
+    length = path.stat().st_size
+    written(path)
+    assert path.stat().st_size == length
+    assert same(path)
     assert os.listdir(path.parent) == [path.name]
 
 

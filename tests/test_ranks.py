@@ -271,6 +271,29 @@ def test_ctrl_c_between_two_exchanges_stops_all_too():
     assert run(2, STOPPED_OFTEN).split() == ["True", "12"]
 
 
+STOPPED_LAST = """
+import os, signal
+from mpi4py import MPI
+import numpy as np
+import pylinear as pl
+comm = MPI.COMM_WORLD
+data = pl.Tree((2, 2), 0.1).sample(400, rng=0)
+sim = pl.Simulation(data, np.full((3, 4), 0.1), np.full((400, 3), 0.1), rate=1e-6, rng=0, comm=comm)
+try:
+    sim.advance(epochs=3, every=3, hook=lambda _: comm.rank == 1 and os.kill(os.getpid(), signal.SIGINT))
+    raised = False
+except KeyboardInterrupt:
+    raised = True
+told = comm.gather((raised, sim.epochs))
+if comm.rank == 0:
+    print(told)
+"""
+
+
+def test_ctrl_c_after_the_last_exchange_is_raised_in_all():
+    assert run(2, STOPPED_LAST).strip() == "[(True, 3.0), (True, 3.0)]"
+
+
 STOPPED = """
 import os, signal, threading
 from mpi4py import MPI

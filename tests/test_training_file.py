@@ -160,12 +160,13 @@ def test_what_another_call_has_written_stays(path):
 
     def meanwhile(part):
         if not inner:
-            inner.append(train("direct", runs=4, epochs=100, checkpoint=path))
+            assert part < 1
+            inner.append(train("direct", runs=4, epochs=20_000, checkpoint=path))
 
-    train("direct", runs=2, epochs=100, checkpoint=path, progress=meanwhile)
+    train("direct", runs=2, epochs=20_000, checkpoint=path, progress=meanwhile)
     header, _ = _files.read(path, "training")
     assert sorted(x["run"] for x in header["networks"]) == [0, 1, 2, 3]
-    assert_same(train("direct", runs=4, epochs=100, checkpoint=path), inner[0])
+    assert_same(train("direct", runs=4, epochs=20_000, checkpoint=path), inner[0])
 
 
 def test_the_file_is_where_the_call_began(path, monkeypatch, tmp_path):
@@ -215,6 +216,13 @@ def test_a_file_of_another_training_is_refused_and_stays(path, name, change):
     with pytest.raises(ValueError, match=r"the same training; in .* data differs"):
         pl.train(data(n_items=5), hidden=16, rate=2e-4, epochs=12, rng=7, record=40, reduce=False, checkpoint=path)
     assert path.read_bytes() == before
+
+
+def test_a_file_of_other_numbers_for_the_same_is_refused(path, monkeypatch):
+    train("direct", epochs=10, checkpoint=path)
+    monkeypatch.setattr("pylinear._configuration.RESULTS", -1)
+    with pytest.raises(ValueError, match="results is"):
+        train("direct", epochs=10, checkpoint=path)
 
 
 def test_damaged_files_and_others(path):
