@@ -44,6 +44,8 @@ class ZarrRecorder:
     A store that is there already is gone on with. Records after the simulation's presentation are dropped, so that
     with a simulation that `Simulation.load` has brought back the recording becomes the same as an unbroken one, also if
     rate, order or data have changed: call `flush` before each ``sim.save(...)``, and set weights by hand after both.
+    A simulation that stands where the recording begins, or before, would drop all that was learned: it is refused, so
+    that a script which is run a second time from the start does not cost the recording of the first.
 
     If the process is killed, the store opens with all records but those of the last chunk.
 
@@ -63,7 +65,7 @@ class ZarrRecorder:
     FileError
         If there is something else at `path`, a damaged store, or the recording of another simulation: of other sizes,
         update, seed or type; with other mode strengths or another loss where this one stands, if the data have always
-        been the same; or, if this one stands where the recording begins, with another rate or order or other data.
+        been the same. Also if this one stands where the recording begins, or before, and there are records after that.
     ImportError
         Without zarr.
     OSError
@@ -248,6 +250,11 @@ class ZarrRecorder:
         if kept <= 1 and kept < n_valid:
             # Where there is nothing to drop, they may have been changed since.
             check_same(self._path, AT_FIRST, there, here)
+            raise FileError(
+                f"{self._path} holds {n_valid} records, to presentation {times[-1]}, which a simulation that stands at"
+                f" presentation {self._sim.presentations} would drop; load its checkpoint, take another path or remove"
+                " the recording"
+            )
         if kept == 0:
             return False
         self._chunk, self._first_data = there["records_in_a_chunk"], there["data"]

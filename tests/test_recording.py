@@ -254,7 +254,7 @@ def change_weights(sim):
 CHANGES = [change_rate, change_order, change_data, change_back, change_weights, change_data]
 
 
-@pytest.mark.parametrize(("at", "flushed"), [(0, True), (2, True), (3, False), (5, True), (6, True)])
+@pytest.mark.parametrize(("at", "flushed"), [(1, True), (2, True), (3, False), (5, True), (6, True)])
 def test_a_recording_resumed_after_changes_equals_an_unbroken_one(at, flushed, tmp_path):
     def go_on(record, sim, changes, saved=None):
         for n, change in enumerate(changes):
@@ -321,14 +321,23 @@ def test_another_network_at_the_same_presentation_is_refused(name, tmp_path, mon
     xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
 
 
-def test_a_recording_that_begins_later_than_the_simulation_stands_begins_again(tmp_path):
+@pytest.mark.parametrize("begins", [0, 4])
+@pytest.mark.parametrize("changes", [{}, {"w21": W21 / 2}])
+def test_a_simulation_at_the_beginning_costs_no_recording(begins, changes, tmp_path):
     sim = simulation()
-    sim.advance(epochs=4)
-    recorded(tmp_path / "a.zarr", sim, 4)
+    sim.advance(epochs=begins)
+    before = recorded(tmp_path / "a.zarr", sim, 4)
+    with pytest.raises(pl.FileError, match=rf"holds 3 records, to presentation {4 * begins + 16}, .*; load its check"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation(**changes))
     with pytest.raises(pl.FileError, match=r"rate is 0\.02 there and 0\.03 here"):
         pl.ZarrRecorder(tmp_path / "a.zarr", simulation(rate=0.03))
-    fresh = recorded(tmp_path / "b.zarr", simulation(), 6)
-    xarray.testing.assert_identical(recorded(tmp_path / "a.zarr", simulation(), 6), fresh)
+    xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
+
+
+def test_a_recording_of_the_beginning_alone_is_gone_on_with(tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 0)
+    unbroken = recorded(tmp_path / "b.zarr", simulation(), 6)
+    xarray.testing.assert_identical(recorded(tmp_path / "a.zarr", simulation(), 6), unbroken)
 
 
 def test_what_else_is_kept_must_be_the_same(tmp_path):
