@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
-import warnings
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 from pylinear import _check, theory
 from pylinear._dataset import Dataset
 from pylinear._files import FileError, StrPath
-from pylinear._recording_attributes import AT_FIRST, FOR_GOOD, about, attributes, check_same, digest, whole
+from pylinear._recording_attributes import AT_FIRST, FOR_GOOD, about, attributes, check_same, commit, digest, whole
 from pylinear._simulation import Simulation
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class ZarrRecorder:
     A simulation that stands where the recording begins, or before, would drop all that was learned: it is refused, so
     that a script which is run a second time from the start does not cost the recording of the first.
 
-    If the process is killed, the store opens with all records but those of the last chunk.
+    The store opens at any time, also while it is gone on with. If the process is killed, it holds all records but those
+    of the last chunk; killed while it made the store, there is none.
 
     Parameters
     ----------
@@ -141,8 +143,6 @@ class ZarrRecorder:
             return
         first, end = self._n_valid, self._n_valid + len(self._buffer)
         group = _group(self._path)
-        if self._data_changed != group.attrs["data_changed"]:
-            group.attrs["data_changed"] = self._data_changed
         for name, quantity in self._quantities.items():
             values = np.array([record[name] for record in self._buffer])
             if "run" in quantity.axes:
@@ -181,14 +181,7 @@ class ZarrRecorder:
 
     def _count(self, n_valid: int) -> None:
         """Tell how many records are complete."""
-        import zarr
-
-        # One document then holds the lengths of all arrays, so that whoever opens the store sees all or none of a
-        # chunk.
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
-            zarr.consolidate_metadata(self._path, zarr_format=3)
-        zarr.open_group(self._path, mode="r+").attrs["n_valid"] = n_valid
+        commit(self._path, n_valid, data_changed=self._data_changed)
         self._n_valid = n_valid
 
     def _open(self, chunk: int | None) -> None:
@@ -212,13 +205,25 @@ class ZarrRecorder:
         return max(1, min(_MOST_RECORDS, _CHUNK_BYTES // size))
 
     def _make(self, here: dict[str, Any]) -> None:
-        """Make a store without records."""
+        """Make a store without records, which takes its place when it is whole."""
+        target = os.path.realpath(self._path)  # a link stays
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".recording-", suffix=".part", dir=os.path.dirname(target)) as aside:
+            store = os.path.join(aside, "store")
+            self._fill(store, here)
+            commit(store, 0)
+            if os.path.isdir(target):  # an empty folder, or a store without records
+                shutil.rmtree(target)
+            os.rename(store, target)
+
+    def _fill(self, path: str, here: dict[str, Any]) -> None:
+        """Make the arrays of a store, without records."""
         import zarr
 
         sim, modes = self._sim, self._sim.data.modes
         told = {**here, "records_in_a_chunk": self._chunk}
         told["coordinates"] = "epoch presentation status completed"  # as xarray reads them
-        group = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=told)
+        group = zarr.open_group(path, mode="w", zarr_format=3, attributes=told)
         for name, quantity in self._quantities.items():
             _make_array(group, name, quantity, np.shape(quantity.of(sim)), self._chunk)
         group["epoch"].attrs["units"] = "epochs"
@@ -239,7 +244,6 @@ class ZarrRecorder:
         for name, (axis, texts) in names.items():
             array = group.create_array(name, shape=(len(texts),), dtype=str, dimension_names=(axis,))
             array[:] = np.array(texts, dtype=object)
-        self._count(0)
 
     def _resume(self, there: dict[str, Any], here: dict[str, Any]) -> bool:
         """Drop what is not complete, and what comes after the simulation's presentation; return whether any is left."""
@@ -263,13 +267,11 @@ class ZarrRecorder:
             self._check_record(group, kept - 1)
         if here["data"] != self._first_data:
             self._data = None  # to be looked at with the next record
-        if kept < n_valid:
-            group.attrs["n_valid"] = kept  # first: from here on the others are not believed
+        self._last = int(times[kept - 1])
+        self._count(kept)  # first: from here on the others are not believed
         for name, array in arrays.items():
             array.resize(_length(array.shape, self._quantities[name].axes, kept))
-        self._last, group.attrs["data_changed"] = int(times[kept - 1]), self._data_changed
         self._tell_end(group)
-        self._count(kept)
         return True
 
     def _arrays(self, group: Any, n_valid: int) -> tuple[dict[str, Any], Any]:

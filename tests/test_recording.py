@@ -11,7 +11,7 @@ import pytest
 import pylinear as pl
 
 xarray = pytest.importorskip("xarray")
-pytest.importorskip("zarr")
+zarr = pytest.importorskip("zarr")
 
 pytestmark = pytest.mark.core
 
@@ -165,12 +165,12 @@ path, where, countdown = sys.argv[1], sys.argv[2], int(sys.argv[3])
 owner = _recording if hasattr(_recording, where) else pl.ZarrRecorder
 whole = getattr(owner, where)
 
-def dying(*arguments):
+def dying(*arguments, **options):
     global countdown
     countdown -= 1
     if countdown == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-    return whole(*arguments)
+    return whole(*arguments, **options)
 
 setattr(owner, where, dying)
 rng = np.random.default_rng(0)
@@ -184,14 +184,16 @@ with pl.ZarrRecorder(path, sim, chunk=4) as record:
 @pytest.mark.parametrize(
     ("where", "countdown", "left"),
     # Of the four arrays that grow, _length is called twice for each as it is made and then once in every chunk.
-    [("_length", 3, None), ("_count", 1, None), ("_count", 3, 4), ("_length", 19, 8), ("_length", 18, 8)],
+    [("_length", 3, None), ("commit", 1, None), ("commit", 3, 4), ("_length", 19, 8), ("_length", 18, 8)],
 )
 def test_a_killed_process_loses_its_last_chunk_and_no_more(tmp_path, where, countdown, left):
     path = tmp_path / "a.zarr"
     command = [sys.executable, "-P", "-c", KILLED, str(path), where, str(countdown)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     unbroken = recorded(tmp_path / "whole.zarr", simulation(), 100)
-    if left is not None:
+    if left is None:
+        assert not path.exists()
+    else:
         found = opened(path)
         assert found.attrs["n_valid"] == found.sizes["time"] == left
         np.testing.assert_array_equal(found.mode_strength, unbroken.mode_strength[:, :left])
@@ -199,6 +201,67 @@ def test_a_killed_process_loses_its_last_chunk_and_no_more(tmp_path, where, coun
     sim = simulation()
     sim.advance(epochs=2 * ((left or 1) - 1))
     xarray.testing.assert_identical(recorded(path, sim, 100 - sim.epochs), unbroken)
+
+
+def interrupt(monkeypatch, owner, name, countdown):
+    """Let nothing more be done from the call on that ends the countdown."""
+    whole = getattr(owner, name)
+
+    def interrupting(*arguments, **options):
+        nonlocal countdown
+        countdown -= 1
+        if countdown <= 0:
+            raise KeyboardInterrupt
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, interrupting)
+
+
+@pytest.mark.parametrize("where", ["resize", "__setitem__"])
+@pytest.mark.parametrize("countdown", [1, 2, 3, 4])
+def test_a_recorder_killed_as_it_goes_on_leaves_a_store_that_opens(where, countdown, tmp_path, monkeypatch):
+    unbroken, path = recorded(tmp_path / "whole.zarr", simulation(), 20), tmp_path / "a.zarr"
+    recorded(path, simulation(), 20)
+    sim = simulation()
+    sim.advance(epochs=10)
+    with monkeypatch.context() as patch:
+        interrupt(patch, zarr.Array, where, countdown)
+        with pytest.raises(KeyboardInterrupt), pl.ZarrRecorder(path, sim) as record:
+            sim.advance(epochs=2, every=2, hook=record)
+    found = opened(path)
+    assert found.attrs["n_valid"] == found.sizes["time"] == 6
+    np.testing.assert_array_equal(found.loss, unbroken.loss[:, :6])
+    sim = simulation()
+    sim.advance(epochs=10)
+    xarray.testing.assert_identical(recorded(path, sim, 10), unbroken)
+
+
+@pytest.mark.parametrize("countdown", [1, 2, 3, 4])
+def test_a_recorder_killed_as_it_writes_other_data_leaves_a_store_that_opens(countdown, tmp_path, monkeypatch):
+    sim = simulation()
+    before = recorded(tmp_path / "a.zarr", sim, 10)
+    record = pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+    change_data(sim)
+    sim.advance(epochs=2, every=2, hook=record)
+    interrupt(monkeypatch, zarr.Array, "resize", countdown)
+    with pytest.raises(KeyboardInterrupt):
+        record.flush()
+    xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
+
+
+def test_a_store_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch):
+    interrupt(monkeypatch, zarr.Group, "create_array", 3)
+    with pytest.raises(KeyboardInterrupt):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_is_made_where_a_link_leads(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "a.zarr").symlink_to(tmp_path / "there")
+    recorded(tmp_path / "a.zarr", simulation(), 4)
+    assert (tmp_path / "a.zarr").is_symlink()
+    assert opened(tmp_path / "there").sizes["time"] == 3
 
 
 def test_parts_of_files_that_a_killed_process_left_are_removed(tmp_path):
@@ -350,8 +413,6 @@ def test_what_is_no_recording_is_refused_and_stays(tmp_path):
     (tmp_path / "file").write_text("text")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "text").write_text("text")
-    import zarr
-
     zarr.open_group(tmp_path / "group", mode="w")
     for name in ("file", "folder", "group"):
         with pytest.raises(pl.FileError, match=f"{name} must be a recording of pylinear or not be there"):
@@ -413,8 +474,6 @@ def test_without_zarr_the_error_says_what_to_install(tmp_path, monkeypatch):
 def test_large_weights_are_cut_into_chunks_that_a_codec_takes(tmp_path, monkeypatch):
     monkeypatch.setattr("pylinear._recording._CHUNK_BYTES", 16)
     found = recorded(tmp_path / "a.zarr", simulation(), 20, keep=["weights"], chunk=None)
-    import zarr
-
     assert zarr.open_group(tmp_path / "a.zarr")["w32"].chunks[2] < 5
     sim = simulation()
     sim.advance(epochs=20)
