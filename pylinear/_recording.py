@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pylinear import _check, theory
+from pylinear import _check, _memory, theory
 from pylinear._dataset import Dataset
 from pylinear._files import FileError, StrPath
 from pylinear._recording_attributes import AT_FIRST, FOR_GOOD, about, attributes, check_same, commit, digest, whole
@@ -70,6 +70,8 @@ class ZarrRecorder:
         been the same. Also if this one stands where the recording begins, or before, and there are records after that.
     ImportError
         Without zarr.
+    MemoryError
+        If a chunk would not fit the memory.
     OSError
         If the store cannot be written.
 
@@ -108,6 +110,7 @@ class ZarrRecorder:
         self._buffer: list[dict[str, Any]] = []
         self._n_valid, self._last, self._flushed = 0, -1, time.monotonic()
         self._data: Dataset | None = sim.data
+        self._status = sim.status
         self._first_data, self._data_changed = "", False
         self._open(asked)
         if self._last < 0:
@@ -140,6 +143,9 @@ class ZarrRecorder:
     def flush(self) -> None:
         """Write what has been recorded; if that fails, it is kept, and can be written later."""
         if not self._buffer:
+            # Without a record since, the simulation may have diverged.
+            if self._sim.status != self._status:
+                self._tell_end(_group(self._path))
             return
         first, end = self._n_valid, self._n_valid + len(self._buffer)
         group = _group(self._path)
@@ -176,8 +182,10 @@ class ZarrRecorder:
         return xarray.open_dataset(self._path, engine="zarr", chunks=None).isel(time=slice(self._n_valid))
 
     def _tell_end(self, group: Any) -> None:
+        status = self._sim.status
         group["completed"][:] = self._last
-        group["status"][:] = np.array([self._sim.status], dtype=object)
+        group["status"][:] = np.array([status], dtype=object)
+        self._status = status
 
     def _count(self, n_valid: int) -> None:
         """Tell how many records are complete."""
@@ -196,13 +204,21 @@ class ZarrRecorder:
             check_same(self._path, FOR_GOOD, there, here)
         # Without n_valid, the process was killed as it made it.
         if there is None or "n_valid" not in there or not self._resume(whole(self._path, there), here):
-            self._chunk = chunk or self._records_in_a_chunk()
+            self._chunk = self._affordable(chunk or self._records_in_a_chunk())
             self._first_data = here["data"]
             self._make(here)
 
     def _records_in_a_chunk(self) -> int:
-        size = sum(np.asarray(quantity.of(self._sim)).nbytes for quantity in self._quantities.values())
-        return max(1, min(_MOST_RECORDS, _CHUNK_BYTES // size))
+        return max(1, min(_MOST_RECORDS, _CHUNK_BYTES // self._record_bytes()))
+
+    def _record_bytes(self) -> int:
+        return sum(np.asarray(quantity.of(self._sim)).nbytes for quantity in self._quantities.values())
+
+    def _affordable(self, chunk: int) -> int:
+        """Return the records in a chunk; raise MemoryError if they do not fit the memory."""
+        # As they are recorded, joined, and laid out for the codec, which gets a whole chunk however few there are.
+        _memory.require(f"chunks of {chunk} records", 3 * chunk * self._record_bytes())
+        return chunk
 
     def _make(self, here: dict[str, Any]) -> None:
         """Make a store without records, which takes its place when it is whole."""
@@ -261,7 +277,7 @@ class ZarrRecorder:
             )
         if kept == 0:
             return False
-        self._chunk, self._first_data = there["records_in_a_chunk"], there["data"]
+        self._chunk, self._first_data = self._affordable(there["records_in_a_chunk"]), there["data"]
         self._data_changed = there["data_changed"] and kept > 1
         if times[kept - 1] == self._sim.presentations and here["data"] == self._first_data and not self._data_changed:
             self._check_record(group, kept - 1)

@@ -142,6 +142,30 @@ def test_a_divergence_is_told(tmp_path):
     assert found.completed.values.tolist() == [found.presentation.values[-1]]
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 5, 100])
+def test_a_divergence_after_the_last_record_is_told(chunk, tmp_path):
+    sim = simulation(rate=5.0, order="cyclic")
+    with pl.ZarrRecorder(tmp_path / "a.zarr", sim, chunk=chunk) as record:
+        sim.advance(epochs=100, every=1, hook=record)
+    found = opened(tmp_path / "a.zarr")
+    assert found.status.values.tolist() == record.to_xarray().status.values.tolist() == [sim.status] == ["diverged"]
+    assert found.completed.values.tolist() == [found.presentation.values[-1]]
+
+
+def test_a_chunk_that_does_not_fit_the_memory_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("pylinear._memory.available", lambda: 10**9)
+    with pytest.raises(MemoryError, match=r"chunks of 2147483648 records would take \d+\.\d GB; 1\.0 GB are"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation(), chunk=2**31)
+    assert not list(tmp_path.iterdir())
+    before = recorded(tmp_path / "a.zarr", simulation(), 4, chunk=2**20)
+    monkeypatch.setattr("pylinear._memory.available", lambda: 10**8)
+    sim = simulation()
+    sim.advance(epochs=2)
+    with pytest.raises(MemoryError, match="chunks of 1048576 records would take 0"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+    xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
+
+
 def test_what_cannot_be_written_is_kept_for_another_try(tmp_path, monkeypatch):
     sim = simulation()
     record = pl.ZarrRecorder(tmp_path / "a.zarr", sim)
