@@ -14,7 +14,17 @@ import numpy as np
 from pylinear import _check, _memory, theory
 from pylinear._dataset import Dataset
 from pylinear._files import FileError, StrPath
-from pylinear._recording_attributes import AT_FIRST, FOR_GOOD, about, attributes, check_same, commit, digest, whole
+from pylinear._recording_attributes import (
+    AT_FIRST,
+    FOR_GOOD,
+    about,
+    attributes,
+    believed,
+    check_same,
+    commit,
+    digest,
+    whole,
+)
 from pylinear._simulation import Simulation
 
 if TYPE_CHECKING:
@@ -169,6 +179,8 @@ class ZarrRecorder:
 
         Raises
         ------
+        FileError
+            If the store has been damaged.
         ImportError
             Without xarray, which ``pylinear-dynamics[zarr]`` has.
         OSError
@@ -179,7 +191,8 @@ class ZarrRecorder:
         except ImportError as error:
             raise ImportError(f"to_xarray needs xarray: {error}; pylinear-dynamics[zarr] has it") from error
         self.flush()
-        return xarray.open_dataset(self._path, engine="zarr", chunks=None).isel(time=slice(self._n_valid))
+        with believed(self._path):
+            return xarray.open_dataset(self._path, engine="zarr", chunks=None).isel(time=slice(self._n_valid))
 
     def _tell_end(self, group: Any) -> None:
         status = self._sim.status
@@ -292,11 +305,11 @@ class ZarrRecorder:
 
     def _arrays(self, group: Any, n_valid: int) -> tuple[dict[str, Any], Any]:
         """Return what grows, and the presentations of the records."""
-        try:
+        with believed(self._path):
             arrays = {name: group[name] for name in self._quantities}
             times = arrays["presentation"][:n_valid]
-        except (KeyError, ValueError) as error:
-            raise FileError(f"{self._path} is damaged: {error}") from error
+            for name in ("completed", "status"):
+                _ = group[name][:]
         lengths = [array.shape[self._quantities[name].axes.index("time")] for name, array in arrays.items()]
         if min(lengths) < n_valid or np.any(np.diff(times) <= 0):
             raise FileError(f"{self._path} is damaged: it does not hold the {n_valid} records that it says")
@@ -305,7 +318,9 @@ class ZarrRecorder:
     def _check_record(self, group: Any, place: int) -> None:
         """Raise unless the record at `place` is the simulation where it stands."""
         for name in ("mode_strength", "loss"):
-            known, now = group[name][0, place], np.asarray(self._quantities[name].of(self._sim))
+            with believed(self._path):
+                known = group[name][0, place]
+            now = np.asarray(self._quantities[name].of(self._sim))
             scale = _ROUNDOFF[self._sim.dtype] * np.nanmax(np.abs(known), initial=1e-300)
             if not np.allclose(known, now, rtol=0.0, atol=scale, equal_nan=True):
                 raise FileError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from pylinear import _check, _configuration, _files
@@ -65,6 +67,18 @@ def whole(path: str, there: dict[str, Any]) -> dict[str, Any]:
         if type(value) is not kind or (name in least and there[name] < least[name]):
             raise FileError(f"{path} is damaged: {name} is {_check.show(value)}")
     return there
+
+
+@contextlib.contextmanager
+def believed(path: str) -> Iterator[None]:
+    """Say of whatever is wrong with what has been read from a store that the store is damaged."""
+    try:
+        yield
+    except (FileError, RecursionError, NotImplementedError):
+        raise
+    # A codec raises RuntimeError for bytes that it has not written.
+    except (AttributeError, FileNotFoundError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from error
 
 
 def attributes(path: str) -> dict[str, Any] | None:

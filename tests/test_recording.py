@@ -1,6 +1,7 @@
 """Recordings in zarr stores: the same as what a run holds, whatever happened on the way."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -474,6 +475,38 @@ def test_a_damaged_store_is_refused(tmp_path):
     about.write_text("{")
     with pytest.raises(pl.FileError, match=r"a\.zarr must be a recording of pylinear"):
         pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+
+
+@pytest.mark.parametrize("name", ["presentation", "epoch", "loss", "mode_strength", "completed", "status"])
+def test_a_store_that_lacks_an_array_is_refused(name, tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 4)
+    shutil.rmtree(tmp_path / "a.zarr" / name)
+    with pytest.raises(pl.FileError, match=r"a\.zarr is damaged: "):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+
+
+@pytest.mark.parametrize("name", ["presentation", "loss", "mode_strength", "completed", "status"])
+def test_a_store_with_a_bad_chunk_is_refused(name, tmp_path):
+    sim = simulation()
+    recorded(tmp_path / "a.zarr", sim, 4)
+    spoil(tmp_path / "a.zarr" / name)
+    with pytest.raises(pl.FileError, match=r"a\.zarr is damaged: "):
+        pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+
+
+@pytest.mark.parametrize("harm", [shutil.rmtree, lambda path: spoil(path / "mode")])
+def test_a_store_damaged_meanwhile_is_told_when_it_is_opened(harm, tmp_path):
+    record = pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    record.flush()
+    harm(tmp_path / "a.zarr")
+    with pytest.raises(pl.FileError, match=r"a\.zarr is damaged: "):
+        record.to_xarray()
+
+
+def spoil(array):
+    for file in (array / "c").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"spoilt")
 
 
 def test_a_recorder_is_of_one_simulation(tmp_path):
