@@ -55,7 +55,7 @@ class ZarrRecorder:
     A store that is there already is gone on with. Records after the simulation's presentation are dropped, so that
     with a simulation that `Simulation.load` has brought back the recording becomes the same as an unbroken one, also if
     rate, order or data have changed: call `flush` before each ``sim.save(...)``, and set weights by hand after both.
-    A simulation that stands where the recording begins, or before, would drop all that was learned: it is refused, so
+    A simulation that stands where the recording begins, or before, would drop all records after that: it is refused, so
     that a script which is run a second time from the start does not cost the recording of the first.
 
     The store opens at any time, also while it is gone on with. If the process is killed, it holds all records but those
