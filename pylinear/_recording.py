@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 import time
-import warnings
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from pylinear import _check, theory
+from pylinear import _check, _memory, theory
 from pylinear._dataset import Dataset
 from pylinear._files import FileError, StrPath
-from pylinear._recording_attributes import AT_FIRST, FOR_GOOD, about, attributes, check_same, digest, whole
+from pylinear._recording_attributes import (
+    AT_FIRST,
+    FOR_GOOD,
+    about,
+    attributes,
+    believed,
+    check_same,
+    commit,
+    digest,
+    whole,
+)
 from pylinear._simulation import Simulation
 
 if TYPE_CHECKING:
@@ -44,8 +55,11 @@ class ZarrRecorder:
     A store that is there already is gone on with. Records after the simulation's presentation are dropped, so that
     with a simulation that `Simulation.load` has brought back the recording becomes the same as an unbroken one, also if
     rate, order or data have changed: call `flush` before each ``sim.save(...)``, and set weights by hand after both.
+    A simulation that stands where the recording begins, or before, would drop all records after that: it is refused, so
+    that a script which is run a second time from the start does not cost the recording of the first.
 
-    If the process is killed, the store opens with all records but those of the last chunk.
+    The store opens at any time, also while it is gone on with. If the process is killed, it holds all records but those
+    of the last chunk; killed while it made the store, there is none.
 
     Parameters
     ----------
@@ -63,9 +77,11 @@ class ZarrRecorder:
     FileError
         If there is something else at `path`, a damaged store, or the recording of another simulation: of other sizes,
         update, seed or type; with other mode strengths or another loss where this one stands, if the data have always
-        been the same; or, if this one stands where the recording begins, with another rate or order or other data.
+        been the same. Also if this one stands where the recording begins, or before, and there are records after that.
     ImportError
         Without zarr.
+    MemoryError
+        If a chunk would not fit the memory.
     OSError
         If the store cannot be written.
 
@@ -104,6 +120,7 @@ class ZarrRecorder:
         self._buffer: list[dict[str, Any]] = []
         self._n_valid, self._last, self._flushed = 0, -1, time.monotonic()
         self._data: Dataset | None = sim.data
+        self._status = sim.status
         self._first_data, self._data_changed = "", False
         self._open(asked)
         if self._last < 0:
@@ -136,11 +153,12 @@ class ZarrRecorder:
     def flush(self) -> None:
         """Write what has been recorded; if that fails, it is kept, and can be written later."""
         if not self._buffer:
+            # Without a record since, the simulation may have diverged.
+            if self._sim.status != self._status:
+                self._tell_end(_group(self._path))
             return
         first, end = self._n_valid, self._n_valid + len(self._buffer)
         group = _group(self._path)
-        if self._data_changed != group.attrs["data_changed"]:
-            group.attrs["data_changed"] = self._data_changed
         for name, quantity in self._quantities.items():
             values = np.array([record[name] for record in self._buffer])
             if "run" in quantity.axes:
@@ -161,6 +179,8 @@ class ZarrRecorder:
 
         Raises
         ------
+        FileError
+            If the store has been damaged.
         ImportError
             Without xarray, which ``pylinear-dynamics[zarr]`` has.
         OSError
@@ -171,22 +191,18 @@ class ZarrRecorder:
         except ImportError as error:
             raise ImportError(f"to_xarray needs xarray: {error}; pylinear-dynamics[zarr] has it") from error
         self.flush()
-        return xarray.open_dataset(self._path, engine="zarr", chunks=None).isel(time=slice(self._n_valid))
+        with believed(self._path):
+            return xarray.open_dataset(self._path, engine="zarr", chunks=None).isel(time=slice(self._n_valid))
 
     def _tell_end(self, group: Any) -> None:
+        status = self._sim.status
         group["completed"][:] = self._last
-        group["status"][:] = np.array([self._sim.status], dtype=object)
+        group["status"][:] = np.array([status], dtype=object)
+        self._status = status
 
     def _count(self, n_valid: int) -> None:
         """Tell how many records are complete."""
-        import zarr
-
-        # One document then holds the lengths of all arrays, so that whoever opens the store sees all or none of a
-        # chunk.
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Consolidated metadata", UserWarning)
-            zarr.consolidate_metadata(self._path, zarr_format=3)
-        zarr.open_group(self._path, mode="r+").attrs["n_valid"] = n_valid
+        commit(self._path, n_valid, data_changed=self._data_changed)
         self._n_valid = n_valid
 
     def _open(self, chunk: int | None) -> None:
@@ -201,22 +217,42 @@ class ZarrRecorder:
             check_same(self._path, FOR_GOOD, there, here)
         # Without n_valid, the process was killed as it made it.
         if there is None or "n_valid" not in there or not self._resume(whole(self._path, there), here):
-            self._chunk = chunk or self._records_in_a_chunk()
+            self._chunk = self._affordable(chunk or self._records_in_a_chunk())
             self._first_data = here["data"]
             self._make(here)
 
     def _records_in_a_chunk(self) -> int:
-        size = sum(np.asarray(quantity.of(self._sim)).nbytes for quantity in self._quantities.values())
-        return max(1, min(_MOST_RECORDS, _CHUNK_BYTES // size))
+        return max(1, min(_MOST_RECORDS, _CHUNK_BYTES // self._record_bytes()))
+
+    def _record_bytes(self) -> int:
+        return sum(np.asarray(quantity.of(self._sim)).nbytes for quantity in self._quantities.values())
+
+    def _affordable(self, chunk: int) -> int:
+        """Return the records in a chunk; raise MemoryError if they do not fit the memory."""
+        # As they are recorded, joined, and laid out for the codec, which gets a whole chunk however few there are.
+        _memory.require(f"chunks of {chunk} records", 3 * chunk * self._record_bytes())
+        return chunk
 
     def _make(self, here: dict[str, Any]) -> None:
-        """Make a store without records."""
+        """Make a store without records, which takes its place when it is whole."""
+        target = os.path.realpath(self._path)  # a link stays
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".recording-", suffix=".part", dir=os.path.dirname(target)) as aside:
+            store = os.path.join(aside, "store")
+            self._fill(store, here)
+            commit(store, 0)
+            if os.path.isdir(target):  # an empty folder, or a store without records
+                shutil.rmtree(target)
+            os.rename(store, target)
+
+    def _fill(self, path: str, here: dict[str, Any]) -> None:
+        """Make the arrays of a store, without records."""
         import zarr
 
         sim, modes = self._sim, self._sim.data.modes
         told = {**here, "records_in_a_chunk": self._chunk}
         told["coordinates"] = "epoch presentation status completed"  # as xarray reads them
-        group = zarr.open_group(self._path, mode="w", zarr_format=3, attributes=told)
+        group = zarr.open_group(path, mode="w", zarr_format=3, attributes=told)
         for name, quantity in self._quantities.items():
             _make_array(group, name, quantity, np.shape(quantity.of(sim)), self._chunk)
         group["epoch"].attrs["units"] = "epochs"
@@ -237,7 +273,6 @@ class ZarrRecorder:
         for name, (axis, texts) in names.items():
             array = group.create_array(name, shape=(len(texts),), dtype=str, dimension_names=(axis,))
             array[:] = np.array(texts, dtype=object)
-        self._count(0)
 
     def _resume(self, there: dict[str, Any], here: dict[str, Any]) -> bool:
         """Drop what is not complete, and what comes after the simulation's presentation; return whether any is left."""
@@ -248,30 +283,33 @@ class ZarrRecorder:
         if kept <= 1 and kept < n_valid:
             # Where there is nothing to drop, they may have been changed since.
             check_same(self._path, AT_FIRST, there, here)
+            raise FileError(
+                f"{self._path} holds {n_valid} records, to presentation {times[-1]}, which a simulation that stands at"
+                f" presentation {self._sim.presentations} would drop; load its checkpoint, take another path or remove"
+                " the recording"
+            )
         if kept == 0:
             return False
-        self._chunk, self._first_data = there["records_in_a_chunk"], there["data"]
+        self._chunk, self._first_data = self._affordable(there["records_in_a_chunk"]), there["data"]
         self._data_changed = there["data_changed"] and kept > 1
         if times[kept - 1] == self._sim.presentations and here["data"] == self._first_data and not self._data_changed:
             self._check_record(group, kept - 1)
         if here["data"] != self._first_data:
             self._data = None  # to be looked at with the next record
-        if kept < n_valid:
-            group.attrs["n_valid"] = kept  # first: from here on the others are not believed
+        self._last = int(times[kept - 1])
+        self._count(kept)  # first: from here on the others are not believed
         for name, array in arrays.items():
             array.resize(_length(array.shape, self._quantities[name].axes, kept))
-        self._last, group.attrs["data_changed"] = int(times[kept - 1]), self._data_changed
         self._tell_end(group)
-        self._count(kept)
         return True
 
     def _arrays(self, group: Any, n_valid: int) -> tuple[dict[str, Any], Any]:
         """Return what grows, and the presentations of the records."""
-        try:
+        with believed(self._path):
             arrays = {name: group[name] for name in self._quantities}
             times = arrays["presentation"][:n_valid]
-        except (KeyError, ValueError) as error:
-            raise FileError(f"{self._path} is damaged: {error}") from error
+            for name in ("completed", "status"):
+                _ = group[name][:]
         lengths = [array.shape[self._quantities[name].axes.index("time")] for name, array in arrays.items()]
         if min(lengths) < n_valid or np.any(np.diff(times) <= 0):
             raise FileError(f"{self._path} is damaged: it does not hold the {n_valid} records that it says")
@@ -280,7 +318,9 @@ class ZarrRecorder:
     def _check_record(self, group: Any, place: int) -> None:
         """Raise unless the record at `place` is the simulation where it stands."""
         for name in ("mode_strength", "loss"):
-            known, now = group[name][0, place], np.asarray(self._quantities[name].of(self._sim))
+            with believed(self._path):
+                known = group[name][0, place]
+            now = np.asarray(self._quantities[name].of(self._sim))
             scale = _ROUNDOFF[self._sim.dtype] * np.nanmax(np.abs(known), initial=1e-300)
             if not np.allclose(known, now, rtol=0.0, atol=scale, equal_nan=True):
                 raise FileError(

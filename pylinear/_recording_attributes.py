@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+from collections.abc import Iterator
 from typing import Any
 
-from pylinear import _check, _configuration
+from pylinear import _check, _configuration, _files
 from pylinear._dataset import Dataset
 from pylinear._files import FileError
 from pylinear._simulation import Simulation
 
 _KIND = "pylinear recording 1"
+# What zarr calls the file in which a group or an array is described.
+_DOCUMENT = "zarr.json"
 # Attributes of a store: those that are a simulation's for good, and those that it may change. The names stand in the
 # sentence that refuses another simulation.
 FOR_GOOD = ("n_features", "n_items", "n_inputs", "hidden_units", "update", "rng", "dtype", "keep")
@@ -64,6 +69,18 @@ def whole(path: str, there: dict[str, Any]) -> dict[str, Any]:
     return there
 
 
+@contextlib.contextmanager
+def believed(path: str) -> Iterator[None]:
+    """Say of whatever is wrong with what has been read from a store that the store is damaged."""
+    try:
+        yield
+    except (FileError, RecursionError, NotImplementedError):
+        raise
+    # A codec raises RuntimeError for bytes that it has not written.
+    except (AttributeError, FileNotFoundError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise FileError(f"{path} is damaged: {' '.join(str(error).split())[:200]}") from error
+
+
 def attributes(path: str) -> dict[str, Any] | None:
     """Return the attributes of a store; None if there is nothing, not even a file, at `path`."""
     import zarr
@@ -75,3 +92,25 @@ def attributes(path: str) -> dict[str, Any] | None:
     except (ValueError, KeyError, TypeError, OSError) as error:
         why = " ".join(str(error).split())[:100]
         raise FileError(f"{path} must be a recording of pylinear or not be there; it cannot be read: {why}") from None
+
+
+def commit(path: str, n_valid: int, **changed: Any) -> None:
+    """Tell how many records of a store are complete, and what else of its attributes has changed, in one step.
+
+    The document that is replaced holds the lengths of all arrays, so that whoever opens the store sees all or none of
+    a chunk, whatever lengths the arrays say that they have.
+    """
+    about, arrays = _document(path), {}
+    for name in sorted(os.listdir(path)):
+        if os.path.isfile(os.path.join(path, name, _DOCUMENT)):
+            array = _document(os.path.join(path, name))
+            axes = zip(array["dimension_names"], array["shape"], strict=True)
+            arrays[name] = {**array, "shape": [n_valid if axis == "time" else n for axis, n in axes]}
+    about["attributes"] |= {"n_valid": n_valid, **changed}
+    about["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": arrays}
+    _files.write_bytes(os.path.join(path, _DOCUMENT), json.dumps(about, indent=2).encode())
+
+
+def _document(folder: str) -> Any:
+    with open(os.path.join(folder, _DOCUMENT), encoding="utf-8") as file:
+        return json.load(file)

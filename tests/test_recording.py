@@ -1,6 +1,7 @@
 """Recordings in zarr stores: the same as what a run holds, whatever happened on the way."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 import pylinear as pl
 
 xarray = pytest.importorskip("xarray")
-pytest.importorskip("zarr")
+zarr = pytest.importorskip("zarr")
 
 pytestmark = pytest.mark.core
 
@@ -142,6 +143,30 @@ def test_a_divergence_is_told(tmp_path):
     assert found.completed.values.tolist() == [found.presentation.values[-1]]
 
 
+@pytest.mark.parametrize("chunk", [1, 3, 5, 100])
+def test_a_divergence_after_the_last_record_is_told(chunk, tmp_path):
+    sim = simulation(rate=5.0, order="cyclic")
+    with pl.ZarrRecorder(tmp_path / "a.zarr", sim, chunk=chunk) as record:
+        sim.advance(epochs=100, every=1, hook=record)
+    found = opened(tmp_path / "a.zarr")
+    assert found.status.values.tolist() == record.to_xarray().status.values.tolist() == [sim.status] == ["diverged"]
+    assert found.completed.values.tolist() == [found.presentation.values[-1]]
+
+
+def test_a_chunk_that_does_not_fit_the_memory_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("pylinear._memory.available", lambda: 10**9)
+    with pytest.raises(MemoryError, match=r"chunks of 2147483648 records would take \d+\.\d GB; 1\.0 GB are"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation(), chunk=2**31)
+    assert not list(tmp_path.iterdir())
+    before = recorded(tmp_path / "a.zarr", simulation(), 4, chunk=2**20)
+    monkeypatch.setattr("pylinear._memory.available", lambda: 10**8)
+    sim = simulation()
+    sim.advance(epochs=2)
+    with pytest.raises(MemoryError, match="chunks of 1048576 records would take 0"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+    xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
+
+
 def test_what_cannot_be_written_is_kept_for_another_try(tmp_path, monkeypatch):
     sim = simulation()
     record = pl.ZarrRecorder(tmp_path / "a.zarr", sim)
@@ -165,12 +190,12 @@ path, where, countdown = sys.argv[1], sys.argv[2], int(sys.argv[3])
 owner = _recording if hasattr(_recording, where) else pl.ZarrRecorder
 whole = getattr(owner, where)
 
-def dying(*arguments):
+def dying(*arguments, **options):
     global countdown
     countdown -= 1
     if countdown == 0:
         os.kill(os.getpid(), signal.SIGKILL)
-    return whole(*arguments)
+    return whole(*arguments, **options)
 
 setattr(owner, where, dying)
 rng = np.random.default_rng(0)
@@ -184,14 +209,16 @@ with pl.ZarrRecorder(path, sim, chunk=4) as record:
 @pytest.mark.parametrize(
     ("where", "countdown", "left"),
     # Of the four arrays that grow, _length is called twice for each as it is made and then once in every chunk.
-    [("_length", 3, None), ("_count", 1, None), ("_count", 3, 4), ("_length", 19, 8), ("_length", 18, 8)],
+    [("_length", 3, None), ("commit", 1, None), ("commit", 3, 4), ("_length", 19, 8), ("_length", 18, 8)],
 )
 def test_a_killed_process_loses_its_last_chunk_and_no_more(tmp_path, where, countdown, left):
     path = tmp_path / "a.zarr"
     command = [sys.executable, "-P", "-c", KILLED, str(path), where, str(countdown)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     unbroken = recorded(tmp_path / "whole.zarr", simulation(), 100)
-    if left is not None:
+    if left is None:
+        assert not path.exists()
+    else:
         found = opened(path)
         assert found.attrs["n_valid"] == found.sizes["time"] == left
         np.testing.assert_array_equal(found.mode_strength, unbroken.mode_strength[:, :left])
@@ -199,6 +226,67 @@ def test_a_killed_process_loses_its_last_chunk_and_no_more(tmp_path, where, coun
     sim = simulation()
     sim.advance(epochs=2 * ((left or 1) - 1))
     xarray.testing.assert_identical(recorded(path, sim, 100 - sim.epochs), unbroken)
+
+
+def interrupt(monkeypatch, owner, name, countdown):
+    """Let nothing more be done from the call on that ends the countdown."""
+    whole = getattr(owner, name)
+
+    def interrupting(*arguments, **options):
+        nonlocal countdown
+        countdown -= 1
+        if countdown <= 0:
+            raise KeyboardInterrupt
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(owner, name, interrupting)
+
+
+@pytest.mark.parametrize("where", ["resize", "__setitem__"])
+@pytest.mark.parametrize("countdown", [1, 2, 3, 4])
+def test_a_recorder_killed_as_it_goes_on_leaves_a_store_that_opens(where, countdown, tmp_path, monkeypatch):
+    unbroken, path = recorded(tmp_path / "whole.zarr", simulation(), 20), tmp_path / "a.zarr"
+    recorded(path, simulation(), 20)
+    sim = simulation()
+    sim.advance(epochs=10)
+    with monkeypatch.context() as patch:
+        interrupt(patch, zarr.Array, where, countdown)
+        with pytest.raises(KeyboardInterrupt), pl.ZarrRecorder(path, sim) as record:
+            sim.advance(epochs=2, every=2, hook=record)
+    found = opened(path)
+    assert found.attrs["n_valid"] == found.sizes["time"] == 6
+    np.testing.assert_array_equal(found.loss, unbroken.loss[:, :6])
+    sim = simulation()
+    sim.advance(epochs=10)
+    xarray.testing.assert_identical(recorded(path, sim, 10), unbroken)
+
+
+@pytest.mark.parametrize("countdown", [1, 2, 3, 4])
+def test_a_recorder_killed_as_it_writes_other_data_leaves_a_store_that_opens(countdown, tmp_path, monkeypatch):
+    sim = simulation()
+    before = recorded(tmp_path / "a.zarr", sim, 10)
+    record = pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+    change_data(sim)
+    sim.advance(epochs=2, every=2, hook=record)
+    interrupt(monkeypatch, zarr.Array, "resize", countdown)
+    with pytest.raises(KeyboardInterrupt):
+        record.flush()
+    xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
+
+
+def test_a_store_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch):
+    interrupt(monkeypatch, zarr.Group, "create_array", 3)
+    with pytest.raises(KeyboardInterrupt):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_store_is_made_where_a_link_leads(tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "a.zarr").symlink_to(tmp_path / "there")
+    recorded(tmp_path / "a.zarr", simulation(), 4)
+    assert (tmp_path / "a.zarr").is_symlink()
+    assert opened(tmp_path / "there").sizes["time"] == 3
 
 
 def test_parts_of_files_that_a_killed_process_left_are_removed(tmp_path):
@@ -254,7 +342,7 @@ def change_weights(sim):
 CHANGES = [change_rate, change_order, change_data, change_back, change_weights, change_data]
 
 
-@pytest.mark.parametrize(("at", "flushed"), [(0, True), (2, True), (3, False), (5, True), (6, True)])
+@pytest.mark.parametrize(("at", "flushed"), [(1, True), (2, True), (3, False), (5, True), (6, True)])
 def test_a_recording_resumed_after_changes_equals_an_unbroken_one(at, flushed, tmp_path):
     def go_on(record, sim, changes, saved=None):
         for n, change in enumerate(changes):
@@ -321,14 +409,23 @@ def test_another_network_at_the_same_presentation_is_refused(name, tmp_path, mon
     xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
 
 
-def test_a_recording_that_begins_later_than_the_simulation_stands_begins_again(tmp_path):
+@pytest.mark.parametrize("begins", [0, 4])
+@pytest.mark.parametrize("changes", [{}, {"w21": W21 / 2}])
+def test_a_simulation_at_the_beginning_costs_no_recording(begins, changes, tmp_path):
     sim = simulation()
-    sim.advance(epochs=4)
-    recorded(tmp_path / "a.zarr", sim, 4)
+    sim.advance(epochs=begins)
+    before = recorded(tmp_path / "a.zarr", sim, 4)
+    with pytest.raises(pl.FileError, match=rf"holds 3 records, to presentation {4 * begins + 16}, .*; load its check"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation(**changes))
     with pytest.raises(pl.FileError, match=r"rate is 0\.02 there and 0\.03 here"):
         pl.ZarrRecorder(tmp_path / "a.zarr", simulation(rate=0.03))
-    fresh = recorded(tmp_path / "b.zarr", simulation(), 6)
-    xarray.testing.assert_identical(recorded(tmp_path / "a.zarr", simulation(), 6), fresh)
+    xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
+
+
+def test_a_recording_of_the_beginning_alone_is_gone_on_with(tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 0)
+    unbroken = recorded(tmp_path / "b.zarr", simulation(), 6)
+    xarray.testing.assert_identical(recorded(tmp_path / "a.zarr", simulation(), 6), unbroken)
 
 
 def test_what_else_is_kept_must_be_the_same(tmp_path):
@@ -341,8 +438,6 @@ def test_what_is_no_recording_is_refused_and_stays(tmp_path):
     (tmp_path / "file").write_text("text")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "text").write_text("text")
-    import zarr
-
     zarr.open_group(tmp_path / "group", mode="w")
     for name in ("file", "folder", "group"):
         with pytest.raises(pl.FileError, match=f"{name} must be a recording of pylinear or not be there"):
@@ -382,6 +477,38 @@ def test_a_damaged_store_is_refused(tmp_path):
         pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
 
 
+@pytest.mark.parametrize("name", ["presentation", "epoch", "loss", "mode_strength", "completed", "status"])
+def test_a_store_that_lacks_an_array_is_refused(name, tmp_path):
+    recorded(tmp_path / "a.zarr", simulation(), 4)
+    shutil.rmtree(tmp_path / "a.zarr" / name)
+    with pytest.raises(pl.FileError, match=r"a\.zarr is damaged: "):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+
+
+@pytest.mark.parametrize("name", ["presentation", "loss", "mode_strength", "completed", "status"])
+def test_a_store_with_a_bad_chunk_is_refused(name, tmp_path):
+    sim = simulation()
+    recorded(tmp_path / "a.zarr", sim, 4)
+    spoil(tmp_path / "a.zarr" / name)
+    with pytest.raises(pl.FileError, match=r"a\.zarr is damaged: "):
+        pl.ZarrRecorder(tmp_path / "a.zarr", sim)
+
+
+@pytest.mark.parametrize("harm", [shutil.rmtree, lambda path: spoil(path / "mode")])
+def test_a_store_damaged_meanwhile_is_told_when_it_is_opened(harm, tmp_path):
+    record = pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    record.flush()
+    harm(tmp_path / "a.zarr")
+    with pytest.raises(pl.FileError, match=r"a\.zarr is damaged: "):
+        record.to_xarray()
+
+
+def spoil(array):
+    for file in (array / "c").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"spoilt")
+
+
 def test_a_recorder_is_of_one_simulation(tmp_path):
     record = pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
     with pytest.raises(ValueError, match="sim must be the simulation that the recorder was made for"):
@@ -404,8 +531,6 @@ def test_without_zarr_the_error_says_what_to_install(tmp_path, monkeypatch):
 def test_large_weights_are_cut_into_chunks_that_a_codec_takes(tmp_path, monkeypatch):
     monkeypatch.setattr("pylinear._recording._CHUNK_BYTES", 16)
     found = recorded(tmp_path / "a.zarr", simulation(), 20, keep=["weights"], chunk=None)
-    import zarr
-
     assert zarr.open_group(tmp_path / "a.zarr")["w32"].chunks[2] < 5
     sim = simulation()
     sim.advance(epochs=20)
