@@ -17,12 +17,23 @@ class Executor(Protocol):
         """Return a future, with ``result``, ``cancel`` and, for sweeps, ``add_done_callback``."""
 
 
-class ExecutorGoneError(RuntimeError):
+class ExecutorError(RuntimeError):
+    """Raised when an executor does not do what executors do."""
+
+
+class ExecutorGoneError(ExecutorError):
     """Raised when an executor computes no more, from what it raised itself."""
 
     def __init__(self, why: BaseException) -> None:
         text = " ".join(str(why).split())[:100]
         super().__init__(f"the executor computes no more ({type(why).__name__}{text and ': '}{text})")
+
+
+class NoResultError(ExecutorError):
+    """Raised when an executor returns something else than the call did, as another version of pylinear does."""
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"the executor returned what is not {what}: {why}")
 
 
 def check(executor: object) -> None:
@@ -48,3 +59,17 @@ def asked(call: Callable[..., Any], /, *arguments: Any) -> Any:
         return call(*arguments)
     except Exception as error:
         raise ExecutorGoneError(error) from error
+
+
+def future(value: Any, *methods: str) -> Any:
+    """Return what `submit` has returned if it has these methods."""
+    if all(callable(getattr(value, name, None)) for name in methods):
+        return value
+    raise ExecutorError(f"the executor's submit must return a future, with {' and '.join(methods)}; got {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """Return a short text for what an executor has returned, which nobody else will look at."""
+    if inspect.iscoroutine(value):
+        value.close()  # or Python would warn that it has not been awaited
+    return _check.show(value)
