@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -137,8 +138,10 @@ def _experiment_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _say(line: str) -> None:
-    """Print progress, or an error."""
-    print(line, file=sys.stderr)
+    """Print progress, or an error; where that cannot be, the work goes on without."""
+    if sys.stderr is not None:  # print would take stdout in its place
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
 
 def _warn(otherwise: Any, message: Warning | str, category: type[Warning], file: str, *place: Any) -> None:

@@ -452,3 +452,16 @@ def test_a_reader_that_has_seen_enough_is_no_error():
         ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, env=environment)
         os.close(write)
         assert (ended.returncode, ended.stderr) == (0, "")
+
+
+QUICK = [sys.executable, "-P", "-m", "pylinear", "train", "--tree", "2", "--features", "9", "--epochs", "5"]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+def test_progress_that_cannot_be_printed_does_not_end_the_work(where, tmp_path):
+    command = ["sh", "-c", f'"$@" {where}', "sh", *QUICK]
+    ended = subprocess.run([*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, text=True, timeout=60)
+    names = ["run.npz", "mode_strengths.csv", "loss.csv"]
+    assert (ended.returncode, ended.stdout.splitlines()) == (0, [str(tmp_path / name) for name in names])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
