@@ -465,3 +465,37 @@ def test_progress_that_cannot_be_printed_does_not_end_the_work(where, tmp_path):
     names = ["run.npz", "mode_strengths.csv", "loss.csv"]
     assert (ended.returncode, ended.stdout.splitlines()) == (0, [str(tmp_path / name) for name in names])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+INFO = [sys.executable, "-P", "-m", "pylinear", "info"]
+CLOSED = "pylinear: the result cannot be printed: standard output is closed"
+FULL = "pylinear: not all can be printed: No space left on device"
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    ("command", "where", "status", "last"),
+    [
+        (INFO, ">&-", 1, CLOSED),
+        (INFO, ">/dev/full", 1, FULL),
+        (QUICK, ">&-", 1, CLOSED),
+        ([*QUICK, "--out", "out"], ">&-", 0, None),
+        ([*QUICK, "--out", "out"], ">/dev/full", 1, FULL),
+    ],
+)
+def test_output_that_cannot_be_printed(command, where, status, last, tmp_path):
+    ended = subprocess.run(
+        ["sh", "-c", f'"$@" {where}', "sh", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "PYTHONUNBUFFERED": ""},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == status
+    assert "Traceback" not in ended.stderr
+    if last is not None:
+        assert ended.stderr.splitlines()[-1] == last
+    if "--out" in command:
+        names = sorted(path.name for path in (tmp_path / "out").iterdir())
+        assert names == ["loss.csv", "mode_strengths.csv", "run.npz"]
