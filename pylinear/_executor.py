@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
 from typing import Any, Protocol
 
@@ -51,6 +52,13 @@ def submission(executor: Any) -> Callable[..., Any]:
     # dask would name calls by their arguments, and answer one that has failed with what it remembers.
     submit = partial(executor.submit, pure=False) if asks else executor.submit
     return partial(asked, submit)
+
+
+def is_gone(error: BaseException) -> bool:
+    """Return whether what a future has raised is the executor's own end, and not what went wrong in the call."""
+    # A connection that dask has lost is an OSError, of its own kind.
+    lost = isinstance(error, OSError) and type(error).__module__.partition(".")[0] == "distributed"
+    return lost or isinstance(error, BrokenExecutor | CancelledError)
 
 
 def asked(call: Callable[..., Any], /, *arguments: Any) -> Any:

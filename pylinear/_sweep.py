@@ -7,7 +7,6 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -166,7 +165,8 @@ class _Work:
             failed = self._compute(_executor.submission(executor), missing, report)
         if failed:
             name, error = failed[0]
-            raise RuntimeError(f"{len(failed)} tasks failed, first {name}: {error}; {self.state}") from error
+            count = "1 task failed," if len(failed) == 1 else f"{len(failed)} tasks failed, first"
+            raise RuntimeError(f"{count} {name}: {str(error) or type(error).__name__}; {self.state}") from error
 
     def _compute(
         self, submit: Callable[..., Any], missing: Sequence[int], report: Report
@@ -256,9 +256,9 @@ class _Drive:
         del self._under_way[i]
         try:
             result = future.result()
-        except (BrokenExecutor, CancelledError, OSError) as error:
-            raise ExecutorGoneError(error) from error
         except Exception as error:
+            if _executor.is_gone(error):
+                raise ExecutorGoneError(error) from error
             self.failed[i] = error
             return
         self._take(i, result)

@@ -93,9 +93,12 @@ class Workers:
         with self._lock:
             if self._closed:
                 raise BrokenExecutor("the worker processes have been ended")
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BEGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _BEGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            except OSError as error:
+                raise BrokenExecutor(f"a worker process could not begin: {error}") from error
             self._processes.append(process)
         try:
             _write(pickle.dumps(sys.path), process.stdin)

@@ -117,3 +117,20 @@ def test_a_future_may_call_back_twice(tmp_path):
 def test_products_that_are_none_are_not_added(wrong):
     with pytest.raises(RuntimeError, match="the executor returned what is not the 4 x 4 products of the items: got "):
         pl.Tree((2, 2), 0.1).gram(10, rng=0, executor=Answering(lambda x: wrong))
+
+
+@pytest.mark.parametrize("error", [OSError(5, "no such luck"), TimeoutError("no such luck"), MemoryError()])
+def test_what_a_task_raises_is_not_the_end_of_the_executor(error, tmp_path):
+    class Failing(Serial):
+        def submit(self, function, /, source, arguments):
+            def call():
+                if arguments["rng"] == 0:
+                    raise error
+                return function(source, arguments)
+
+            return super().submit(call)
+
+    said = rf"^1 task failed, rng=0: (.*no such luck|MemoryError); 2 of 3 tasks are done, in {tmp_path}; the same again"
+    with pytest.raises(RuntimeError, match=said) as caught:
+        sweep(tmp_path, executor=Failing())
+    assert caught.value.__cause__ is error

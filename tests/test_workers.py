@@ -133,3 +133,9 @@ def test_what_is_printed_as_python_starts_does_not_matter(tmp_path, monkeypatch)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *map(os.path.abspath, sys.path)]))
     with Workers(1) as workers:
         assert workers.submit(operator.add, 2, 3).result() == 5
+
+
+def test_processes_that_the_system_refuses_are_the_end(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with Workers(1) as workers, pytest.raises(BrokenExecutor, match=r"a worker process could not begin: .*nowhere"):
+        workers.submit(os.getpid).result()
