@@ -41,6 +41,9 @@ def check(executor: object) -> None:
     """Raise unless `executor` is one, or None."""
     if executor is not None and not callable(getattr(executor, "submit", None)):
         raise TypeError(f"executor must have a method submit, as executors have; got {_check.show(executor)}")
+    # It would never answer: its event loop is the thread that waits for it.
+    if getattr(executor, "asynchronous", False) is True:
+        raise TypeError(f"executor must not be asynchronous, as it is here; got {_check.show(executor)}")
 
 
 def submission(executor: Any) -> Callable[..., Any]:
