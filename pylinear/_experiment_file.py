@@ -165,7 +165,7 @@ def read(path: Path) -> Experiment:
 
 def _sections(path: Path) -> Mapping[str, Any]:
     try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
     for name, keys in sections.items():

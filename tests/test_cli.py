@@ -223,6 +223,7 @@ def test_the_help_of_gap_says_what_its_columns_are(capsys):
         (["--tree", "2", "--scale", "-1"], "scale must be between 1e-100 and 1e+100; got -1.0"),
         (["--tree", "2", "--scale", "1e200"], "scale must be between 1e-100 and 1e+100; got 1e+200"),
         (["--tree", "2", "--features", "9", "--rate", "1e-300"], "at the rate 1e-300 learning would take"),
+        (["--tree", "2", "--features", "0"], "pylinear: features must be a whole number from 1"),
         (["--tree", "2", "--features", "9", "--hidden", "0"], "hidden must be a whole number from 1"),
         (["--tree", "2", "--features", "9", "--runs", "0"], "runs must be a whole number from 1"),
         (["--tree", "2", "--features", "9", "--epochs", "-1"], "epochs must be"),
@@ -499,3 +500,9 @@ def test_output_that_cannot_be_printed(command, where, status, last, tmp_path):
     if "--out" in command:
         names = sorted(path.name for path in (tmp_path / "out").iterdir())
         assert names == ["loss.csv", "mode_strengths.csv", "run.npz"]
+
+
+@pytest.mark.core
+def test_the_suffix_of_an_experiment_may_be_in_capitals(tmp_path):
+    (tmp_path / "X.TOML").write_text(EXAMPLE.read_text())
+    assert measured(["gap", str(tmp_path / "X.TOML")]).run.rate == 3e-4

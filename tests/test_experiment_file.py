@@ -241,3 +241,7 @@ def test_what_varies_need_not_stand_elsewhere(tmp_path):
     assert experiment.sweep(tmp_path / "out", None).rate.values.tolist() == [0.01]
     with pytest.raises(ValueError, match=r"experiment.toml, \[train\] rate: it must be given"):
         experiment.train()
+
+
+def test_a_byte_order_mark_is_none_of_the_text(tmp_path):
+    assert read(tmp_path, f"\ufeff{TOY}{LEARNING}").train().status == ("ok",)
