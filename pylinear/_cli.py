@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pylinear._engine import EngineMissingError
 from pylinear._experiment import DEFAULTS
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             warnings.simplefilter("always", FileWarning)
             warnings.showwarning = partial(_warn, warnings.showwarning)
             status = commands[arguments.command]()
-            sys.stdout.flush()
+            _flush()
             return status
     except TrainingInterrupted as interrupt:
         resume = "" if interrupt.checkpoint is None else f"; the same command goes on from {interrupt.checkpoint}"
@@ -67,11 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(f"pylinear: interrupted{f'; {interrupt}' if str(interrupt) else ''}")
         return 130
     except BrokenPipeError:
-        # Whoever reads the output has seen enough; what is left of it must not be flushed to nobody as Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever reads the output has seen enough.
+        _drop_output()
         return 0
     except _SAID as error:
         _say(f"pylinear: {error}")
+        with contextlib.suppress(OSError):
+            _flush()
         return 1
 
 
@@ -136,9 +139,36 @@ def _experiment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rng", type=int, help=f"seed of features, weights and orders ({DEFAULTS['rng']})")
 
 
+def _flush() -> None:
+    """Print what waits to be printed."""
+    if sys.stdout is None:
+        return
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_output()
+        raise OSError(f"not all can be printed: {error.strerror}") from error
+
+
+def _drop_output() -> None:
+    """See to it that what is left of the output is not flushed, in vain and with a complaint, as Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _output() -> TextIO:
+    """Return where results are printed; OSError if they cannot be."""
+    if sys.stdout is None:
+        raise OSError("the result cannot be printed: standard output is closed")
+    return sys.stdout
+
+
 def _say(line: str) -> None:
-    """Print progress, or an error."""
-    print(line, file=sys.stderr)
+    """Print progress, or an error; where that cannot be, the work goes on without."""
+    if sys.stderr is not None:  # print would take stdout in its place
+        with contextlib.suppress(OSError):
+            print(line, file=sys.stderr, flush=True)
 
 
 def _warn(otherwise: Any, message: Warning | str, category: type[Warning], file: str, *place: Any) -> None:
@@ -173,6 +203,9 @@ def _figures(folder: Path) -> int:
 def _gap(options: argparse.Namespace) -> int:
     from pylinear._experiment import measure, write_gap
 
+    # Of what is printed, files have all but the moves.
+    if options.out is None or options.moves:
+        _output()
     result = measure(options)
     print(result)
     if options.moves:
@@ -190,14 +223,16 @@ def _train(options: argparse.Namespace) -> int:
 
     began = time.perf_counter()
     if options.out is None:
+        output = _output()
         run = learned(options, progress=True)
-        print_strengths(run, sys.stdout)
+        print_strengths(run, output)
     else:
         checkpoint = options.out / "checkpoint.npz"
         run = learned(options, progress=True, checkpoint=checkpoint)
-        for name in write_run(run, options.out):
-            print(options.out / name)
+        written = write_run(run, options.out)
         checkpoint.unlink()
+        for name in written:
+            print(options.out / name)
     _say(f"{run} in {time.perf_counter() - began:.1f} s")
     return 0
 
@@ -213,6 +248,7 @@ def _sweep(options: argparse.Namespace) -> int:
 
 
 def _info(*, as_json: bool) -> int:
+    _output()
     if as_json:
         print(json.dumps(info(), indent=2))
         return 0

@@ -43,7 +43,7 @@ def learned(options: argparse.Namespace, **more: Any) -> Run:
 
     The folder of a `checkpoint` is made.
     """
-    if options.table is not None and options.table.suffix == ".toml":
+    if options.table is not None and options.table.suffix.lower() == ".toml":
         return _by_file(options, more)
     _check_source(options)
     given = {name: value for name, value in vars(options).items() if value is not None}
@@ -105,7 +105,8 @@ def _data(chosen: argparse.Namespace) -> Dataset:
     except ValueError:
         got = _check.show(chosen.tree)
         raise ValueError(f"--tree must be whole numbers with commas between them; got {got}") from None
-    return Tree(branching, chosen.flip).sample(chosen.features, rng=chosen.rng)
+    features = _check.integer("features", chosen.features)
+    return Tree(branching, chosen.flip).sample(features, rng=chosen.rng)
 
 
 def _long_enough(s: Floats, a0: float, rate: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -100,16 +100,18 @@ class Experiment:
     training : dict
         Other arguments of `train`; with "rng".
     varied : dict
-        What a sweep varies, by the names of arguments.
+        What a sweep varies, as it stands in the file.
     """
 
     path: Path
     source: _Source
     training: dict[str, Any]
-    varied: dict[str, Any]
+    varied: _Section
+    data: _Section
 
     def train(self, **more: Any) -> Run:
         """Train once; `more` are arguments that the file does not decide."""
+        self._check_given(())
         with self._located():
             tree, data = self.source.tree, self.source.data
             if data is None:
@@ -119,14 +121,22 @@ class Experiment:
 
     def sweep(self, folder: Path, progress: Progress) -> xarray.Dataset:
         """Train with all combinations of what varies."""
-        if not self.varied:
+        self.varied.check_keys()
+        if not self.varied.values:
             raise ValueError(f"{self.path}, [sweep]: it must have at least one key that varies")
-        same = {x: value for x, value in {**self.source.arguments, **self.training}.items() if x not in self.varied}
-        with self._located(sweeps=True):
-            return sweep(self.varied, folder=folder, progress=progress, **same)
+        over = _varied(self.varied, self.data)
+        self._check_given(over)
+        same = {x: value for x, value in {**self.source.arguments, **self.training}.items() if x not in over}
+        with self._located(over):
+            return sweep(over, folder=folder, progress=progress, **same)
+
+    def _check_given(self, varied: Container[str]) -> None:
+        for key in REQUIRED:
+            if key not in self.training and key not in varied:
+                raise ValueError(f"{self.path}, [train] {key}: it must be given")
 
     @contextlib.contextmanager
-    def _located(self, *, sweeps: bool = False) -> Iterator[None]:
+    def _located(self, varied: Container[str] = ()) -> Iterator[None]:
         """Begin the sentences of errors with the file, and with the key that they begin with."""
         try:
             yield
@@ -135,7 +145,7 @@ class Experiment:
         except (TypeError, ValueError) as error:
             first = str(error).partition(" ")[0]
             key = _OTHER_NAMES.get(first, first)
-            section = "sweep" if sweeps and key in self.varied else "train" if key in self.training else "data"
+            section = "sweep" if key in varied else "train" if key in self.training else "data"
             where = f", [{section}] {key}" if key in _KEYS[section] else ""
             raise ValueError(f"{self.path}{where}: {error}") from error
 
@@ -147,18 +157,15 @@ def read(path: Path) -> Experiment:
     training = _Section(path, "train", sections.get("train", {}))
     varied = _Section(path, "sweep", sections.get("sweep", {}))
     source = _source(data)
-    for key in REQUIRED:
-        if key not in training.values:
-            raise ValueError(f"{path}, [train] {key}: it must be given")
     arguments = {"rng": RNG, **training.values}
     if "init" in arguments:
         arguments["init"] = training.convert("init", _init)
-    return Experiment(path, source, arguments, _varied(varied, data))
+    return Experiment(path, source, arguments, varied, data)
 
 
 def _sections(path: Path) -> Mapping[str, Any]:
     try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8"))
+        sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from None
     for name, keys in sections.items():
@@ -166,9 +173,8 @@ def _sections(path: Path) -> Mapping[str, Any]:
             raise ValueError(f"{path}: {_check.unknown('section of an experiment', name, _KEYS)}")
         if not isinstance(keys, dict):
             raise ValueError(f"{path}: {name} must be a section, [{name}]; got {_check.show(keys)}")
-        for key in keys:
-            if key not in _KEYS[name]:
-                raise ValueError(f"{path}: {_check.unknown(f'key of [{name}]', key, _KEYS[name])}")
+        if name != "sweep":  # which a sweep alone reads
+            _Section(path, name, keys).check_keys()
     return sections
 
 
@@ -176,6 +182,12 @@ class _Section(NamedTuple):
     path: Path
     name: str
     values: dict[str, Any]
+
+    def check_keys(self) -> None:
+        """Raise for a key that does not exist."""
+        for key in self.values:
+            if key not in _KEYS[self.name]:
+                raise ValueError(f"{self.path}: {_check.unknown(f'key of [{self.name}]', key, _KEYS[self.name])}")
 
     def convert(self, key: str, conversion: Callable[[Any], T]) -> T:
         """Return a value as something else; errors name file and key."""

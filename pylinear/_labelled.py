@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import numbers
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -156,7 +157,8 @@ def sweep_dataset(
             del columns[name]
     variables = {name: ((*axes, *AXES[name]), _together(x, shape)) for name, x in columns.items()}
     counts = dict(zip((*axes, *AXES["mode_strength"]), variables["mode_strength"][1].shape, strict=True))
-    coordinates = {**axes, **once, "run": np.arange(counts["run"]), "mode": np.arange(1, counts["mode"] + 1)}
+    labels = {name: coordinate(x) for name, x in axes.items()}
+    coordinates = {**labels, **once, "run": np.arange(counts["run"]), "mode": np.arange(1, counts["mode"] + 1)}
     if "map" in columns:
         coordinates["other_mode"] = coordinates["mode"]
     same = {
@@ -168,6 +170,19 @@ def sweep_dataset(
         name: x if isinstance(x, int | float | str) and x is not False else json.dumps(x) for name, x in same.items()
     }
     return xarray.Dataset(variables, coordinates, {**plain, "version": version("pylinear-dynamics")})
+
+
+def coordinate(labels: Sequence[Any]) -> NDArray[Any]:
+    """Return labels as an array in which each is found by its value; whole numbers beyond 64 bits as texts."""
+    if all(isinstance(x, numbers.Integral) for x in labels):
+        # numpy alone would make floats of those that need an unsigned type together with any others.
+        for dtype in (np.int64, np.uint64):
+            if all(np.iinfo(dtype).min <= x <= np.iinfo(dtype).max for x in labels):
+                return np.array(labels, dtype)
+        return np.array([str(x) for x in labels])
+    if all(isinstance(x, numbers.Real) for x in labels):
+        return np.array(labels, np.float64)
+    return np.array(labels)
 
 
 def _together(arrays: Sequence[NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:

@@ -31,24 +31,63 @@ def reporter(progress: object) -> Iterator[Report]:
 @contextmanager
 def _shown() -> Iterator[Report]:
     """Show the part on stderr: with tqdm, if it is there, or else in lines of our own."""
-    bar = _tqdm()
-    if bar is not None:
-        with bar:
-            yield lambda part: bar.update(100 * part - bar.n)
+    if sys.stderr is None:  # closed as Python began
+        yield lambda part: None
         return
-    line = _Line()
+    bar = _Silenced(_tqdm() or _Line)
     try:
-        yield line.show
+        yield bar.show
     finally:
-        line.end()
+        bar.end()
+
+
+class _Silenced:
+    """Shows what it is told until that cannot be printed: then the work goes on without."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._shown: Any = None
+        with self._silent():
+            self._shown = make()
+
+    def show(self, part: float) -> None:
+        """Tell the part that is done."""
+        if self._shown is not None:
+            with self._silent():
+                self._shown.show(part)
+
+    def end(self) -> None:
+        """Leave the line to what comes next."""
+        if self._shown is not None:
+            with self._silent():
+                self._shown.end()
+
+    @contextmanager
+    def _silent(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError):  # the latter of a file that has been closed
+            self._shown = None
 
 
 def _tqdm() -> Any:
+    """Return what makes a bar, None without tqdm."""
     try:
         from tqdm import tqdm
     except ImportError:
         return None
-    return tqdm(total=100, bar_format="{l_bar}{bar}| {elapsed}<{remaining}", file=sys.stderr)
+
+    class Bar:
+        def __init__(self) -> None:
+            form = "{l_bar}{bar}| {elapsed}<{remaining}"
+            self._bar = tqdm(total=100, bar_format=form, file=sys.stderr)
+
+        def show(self, part: float) -> None:
+            self._bar.update(100 * part - self._bar.n)
+
+        def end(self) -> None:
+            self._bar.close()
+
+    return Bar
 
 
 class _Line:

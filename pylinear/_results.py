@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import xarray
 
 _LARGEST_INTEGER = 2**31 - 1  # of netCDF's first format, which scipy writes
+_LARGEST_EXACT = 2**53  # of whole numbers, in floats
 
 
 def print_strengths(run: Run, file: TextIO) -> None:
@@ -66,13 +67,17 @@ def _rows(result: xarray.Dataset, name: str, varied: list[str]) -> Iterator[tupl
 
 
 def _plain(result: xarray.Dataset) -> xarray.Dataset:
-    """Return the same with large whole numbers as floats, and as text among the attributes."""
-
-    def large(array: xarray.DataArray) -> bool:
-        return array.dtype.kind == "i" and bool(np.abs(array).max() > _LARGEST_INTEGER)
-
-    floats = {name: result[name].astype(np.float64) for name in result.variables if large(result[name])}
-    texts = {name: result[name].astype(str) for name in result.variables if result[name].dtype.kind == "O"}
+    """Return the same with large whole numbers as floats, and as text where floats or attributes would lose some."""
+    largest = {name: int(np.abs(x).max()) for name, x in result.variables.items() if x.dtype.kind in "iu"}
+    labels = {name for name in result.dims if largest.get(name, 0) > _LARGEST_EXACT}
+    texts = {
+        name: result[name].astype(str) for name, x in result.variables.items() if x.dtype.kind == "O" or name in labels
+    }
+    floats = {
+        name: result[name].astype(np.float64)
+        for name, x in largest.items()
+        if x > _LARGEST_INTEGER and name not in labels
+    }
     attributes = {
         name: str(x) if isinstance(x, int) and abs(x) > _LARGEST_INTEGER else x for name, x in result.attrs.items()
     }

@@ -7,14 +7,13 @@ import os
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, CancelledError
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from pylinear import _check, _engine, _executor, _files, _tasks
 from pylinear._dataset import Dataset
-from pylinear._executor import Executor, ExecutorGoneError
+from pylinear._executor import Executor, ExecutorError, ExecutorGoneError, NoResultError
 from pylinear._progress import Progress, Report, reporter
 from pylinear._tasks import Result, SweepTask
 from pylinear._workers import WorkerDiedError, Workers
@@ -166,14 +165,19 @@ class _Work:
             failed = self._compute(_executor.submission(executor), missing, report)
         if failed:
             name, error = failed[0]
-            raise RuntimeError(f"{len(failed)} tasks failed, first {name}: {error}; {self.state}") from error
+            count = "1 task failed," if len(failed) == 1 else f"{len(failed)} tasks failed, first"
+            raise RuntimeError(f"{count} {name}: {str(error) or type(error).__name__}; {self.state}") from error
 
     def _compute(
         self, submit: Callable[..., Any], missing: Sequence[int], report: Report
     ) -> list[tuple[str, Exception]]:
         """Compute tasks, and return those that failed."""
 
-        def take(i: int, result: Result) -> None:
+        def take(i: int, result: object) -> None:
+            try:
+                result = _tasks.check_result(self.tasks[i], result)
+            except ValueError as error:
+                raise NoResultError(f"the result of the task {self.tasks[i].name}", str(error)) from None
             _tasks.write(self.tasks[i], result, self._folder)
             self._done[i] = result
             report(len(self._done) / len(self.tasks))
@@ -185,8 +189,8 @@ class _Work:
             drive.run(drive.again(), 1)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(self.state) from None
-        except ExecutorGoneError as gone:
-            raise RuntimeError(f"{gone}: {self.state}") from gone.__cause__
+        except ExecutorError as error:
+            raise RuntimeError(f"{error}: {self.state}") from error.__cause__
         return [(self.tasks[i].name, error) for i, error in sorted(drive.failed.items())]
 
 
@@ -207,7 +211,7 @@ def _under_way(tasks: list[SweepTask]) -> int:
 class _Drive:
     """Hands tasks to an executor, not too many at a time, and takes what comes back."""
 
-    def __init__(self, submit: Callable[..., Any], tasks: list[SweepTask], take: Callable[[int, Result], None]) -> None:
+    def __init__(self, submit: Callable[..., Any], tasks: list[SweepTask], take: Callable[[int, object], None]) -> None:
         self._submit, self._tasks, self._take = submit, tasks, take
         self._under_way: dict[int, Any] = {}
         self._arrived: SimpleQueue[tuple[int, Any]] = SimpleQueue()
@@ -236,8 +240,9 @@ class _Drive:
 
     def _begin(self, i: int) -> None:
         task = self._tasks[i]
-        future = self._under_way[i] = self._submit(_tasks.compute, task.source, task.arguments)
-        _executor.asked(future.add_done_callback, lambda done: self._arrived.put((i, done)))
+        submitted = self._submit(_tasks.compute, task.source, task.arguments)
+        future = self._under_way[i] = _executor.future(submitted, "result", "add_done_callback")
+        _executor.asked(future.add_done_callback, lambda done: self._arrived.put((i, future)))
 
     def _next(self) -> tuple[int, Any]:
         while True:
@@ -246,12 +251,14 @@ class _Drive:
                 return self._arrived.get(timeout=0.1)
 
     def _settle(self, i: int, future: Any) -> None:
+        if i not in self._under_way or self._under_way[i] is not future:  # it has called back before
+            return
         del self._under_way[i]
         try:
             result = future.result()
-        except (BrokenExecutor, CancelledError, OSError) as error:
-            raise ExecutorGoneError(error) from error
         except Exception as error:
+            if _executor.is_gone(error):
+                raise ExecutorGoneError(error) from error
             self.failed[i] = error
             return
         self._take(i, result)

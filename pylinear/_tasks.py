@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _blas, _check, _configuration, _files
+from pylinear import _blas, _check, _configuration, _executor, _files
 from pylinear._dataset import Dataset, distinct
-from pylinear._labelled import recorded
+from pylinear._labelled import AXES, recorded
 from pylinear._plan import planned
 from pylinear._rule import check_data
 from pylinear._run import TrainingInterrupted
@@ -70,6 +70,35 @@ class Result(NamedTuple):
     status: list[str]
 
 
+# What every training records, and the kind of its numbers.
+_KINDS = {
+    **dict.fromkeys(("mode_strength", "loss", "initial_strength", "association_strength", "epoch"), "f"),
+    **dict.fromkeys(("presentation", "completed"), "i"),
+}
+
+
+def check_result(task: SweepTask, result: object) -> Result:
+    """Return `result` if it can be that of the task, by its names, kinds and shapes; else ValueError."""
+    if not isinstance(result, Result):
+        raise ValueError(f"got {_executor.shown(result)}")
+    arrays, status = result
+    kinds = {**_KINDS, "map": "f"} if "maps" in task.arguments.get("keep", ()) else _KINDS
+    if not isinstance(arrays, dict) or set(arrays) != set(kinds):
+        raise ValueError(f"it must have {', '.join(kinds)}; got {_check.show(list(arrays))}")
+    sizes: dict[str, int] = {"run": task.configuration["runs"]}
+    for name, kind in kinds.items():
+        array = arrays[name]
+        if not isinstance(array, np.ndarray) or array.dtype.kind != kind or array.ndim != len(AXES[name]):
+            raise ValueError(f"{name} must have the axes {', '.join(AXES[name])}; got {_check.show(array)}")
+        for axis, size in zip(AXES[name], array.shape, strict=True):
+            wanted = sizes.setdefault(axis.removeprefix("other_"), size)
+            if size != wanted:
+                raise ValueError(f"{name} must have {wanted} along the axis {axis}; got {size}")
+    if not isinstance(status, list) or [type(x) for x in status] != [str] * sizes["run"]:
+        raise ValueError(f"status must be one text for each of {sizes['run']} runs; got {_check.show(status)}")
+    return result
+
+
 def compute(source: Source, arguments: dict[str, Any]) -> Result:
     """Train; the result does not depend on where."""
     # All that is computed with BLAS, the modes of the data included.
@@ -97,9 +126,10 @@ def read(task: SweepTask, folder: Path) -> Result | None:
         about, arrays = _files.read(path, KIND)
     except FileNotFoundError:
         return None
-    if about["configuration"] != task.configuration:
-        raise _files.FileError(f"{path} is damaged: it holds the result of another task")
-    return Result(arrays, about["status"])
+    with _files.believed(path):
+        if about["configuration"] != task.configuration:
+            raise ValueError("it holds the result of another task")
+        return check_result(task, Result(arrays, about["status"]))
 
 
 def check_names(over: Mapping[str, Any], same: Mapping[str, Any]) -> None:

@@ -97,10 +97,13 @@ def _over_executor(features: Features, engine: Any, threads: int, executor: _exe
         while waiting or begun:
             while waiting and len(begun) < at_once:
                 part = features.part(*waiting.popleft())
-                begun.append(submit(count, part, engine, threads))
+                begun.append(_executor.future(submit(count, part, engine, threads), "result", "cancel"))
             done = _executor.asked(begun[0].result)
             if isinstance(done, Exception):
                 raise done
+            if not isinstance(done, np.ndarray) or done.shape != total.shape or done.dtype != total.dtype:
+                what = f"the {len(total)} x {len(total)} products of the items"
+                raise _executor.NoResultError(what, f"got {_executor.shown(done)}")
             total += done
             begun.popleft()
     finally:

@@ -28,6 +28,8 @@ serve()
 
 
 _LENGTH = struct.Struct("<Q")
+# Before it may stand whatever is printed while Python starts, as by a sitecustomize.
+_READY = b"\0pylinear is ready\0"
 
 
 class WorkerDiedError(RuntimeError):
@@ -91,13 +93,16 @@ class Workers:
         with self._lock:
             if self._closed:
                 raise BrokenExecutor("the worker processes have been ended")
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _BEGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
+            try:
+                process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _BEGIN], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            except OSError as error:
+                raise BrokenExecutor(f"a worker process could not begin: {error}") from error
             self._processes.append(process)
         try:
             _write(pickle.dumps(sys.path), process.stdin)
-            _receive(process.stdout)
+            _skip_to_ready(process.stdout)
         except (EOFError, OSError):
             raise BrokenExecutor(f"a worker process could not begin: it ended, {_end_of(process)}") from None
         return process
@@ -119,6 +124,12 @@ def _receive(pipe: IO[bytes] | None) -> bytes:
     """Return the next message; EOFError if there is none, or not all of it."""
     (length,) = _LENGTH.unpack(_read(pipe, _LENGTH.size))
     return _read(pipe, length)
+
+
+def _skip_to_ready(pipe: IO[bytes] | None) -> None:
+    last = b""
+    while last != _READY:
+        last = last[1 - len(_READY) :] + _read(pipe, 1)
 
 
 def _read(pipe: IO[bytes] | None, length: int) -> bytes:
@@ -152,10 +163,13 @@ def serve() -> None:
     """Compute calls as they come, until the caller is gone."""
     answers = os.fdopen(os.dup(1), "wb")
     # Whatever is printed must not come between the answers.
-    os.dup2(2, 1)
+    try:
+        os.dup2(2, 1)
+    except OSError:  # stderr is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     calls: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(calls,), daemon=True).start()
-    _send(b"ready", answers)
+    _write(_READY, answers)
     while True:
         _send(_answer(calls.get()), answers)
 

@@ -1,4 +1,6 @@
-"""What tests of sweeps share: a sweep without its rate and seed, and an executor."""
+"""What tests of sweeps share: a sweep without its rate and seed, and executors."""
+
+from concurrent.futures import Future
 
 import pylinear as pl
 
@@ -17,3 +19,19 @@ class Idle:
 
     def submit(self, function, /, *arguments):
         raise AssertionError("something was computed")
+
+
+class Serial:
+    """Computes at once, and counts."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def submit(self, function, /, *arguments):
+        self.calls += 1
+        future = Future()
+        try:
+            future.set_result(function(*arguments))
+        except Exception as error:
+            future.set_exception(error)
+        return future

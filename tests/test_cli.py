@@ -223,6 +223,7 @@ def test_the_help_of_gap_says_what_its_columns_are(capsys):
         (["--tree", "2", "--scale", "-1"], "scale must be between 1e-100 and 1e+100; got -1.0"),
         (["--tree", "2", "--scale", "1e200"], "scale must be between 1e-100 and 1e+100; got 1e+200"),
         (["--tree", "2", "--features", "9", "--rate", "1e-300"], "at the rate 1e-300 learning would take"),
+        (["--tree", "2", "--features", "0"], "pylinear: features must be a whole number from 1"),
         (["--tree", "2", "--features", "9", "--hidden", "0"], "hidden must be a whole number from 1"),
         (["--tree", "2", "--features", "9", "--runs", "0"], "runs must be a whole number from 1"),
         (["--tree", "2", "--features", "9", "--epochs", "-1"], "epochs must be"),
@@ -452,3 +453,56 @@ def test_a_reader_that_has_seen_enough_is_no_error():
         ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, timeout=60, env=environment)
         os.close(write)
         assert (ended.returncode, ended.stderr) == (0, "")
+
+
+QUICK = [sys.executable, "-P", "-m", "pylinear", "train", "--tree", "2", "--features", "9", "--epochs", "5"]
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("where", ["2>/dev/full", "2>&-"])
+def test_progress_that_cannot_be_printed_does_not_end_the_work(where, tmp_path):
+    command = ["sh", "-c", f'"$@" {where}', "sh", *QUICK]
+    ended = subprocess.run([*command, "--out", str(tmp_path)], stdout=subprocess.PIPE, text=True, timeout=60)
+    names = ["run.npz", "mode_strengths.csv", "loss.csv"]
+    assert (ended.returncode, ended.stdout.splitlines()) == (0, [str(tmp_path / name) for name in names])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
+INFO = [sys.executable, "-P", "-m", "pylinear", "info"]
+CLOSED = "pylinear: the result cannot be printed: standard output is closed"
+FULL = "pylinear: not all can be printed: No space left on device"
+
+
+@pytest.mark.core
+@pytest.mark.parametrize(
+    ("command", "where", "status", "last"),
+    [
+        (INFO, ">&-", 1, CLOSED),
+        (INFO, ">/dev/full", 1, FULL),
+        (QUICK, ">&-", 1, CLOSED),
+        ([*QUICK, "--out", "out"], ">&-", 0, None),
+        ([*QUICK, "--out", "out"], ">/dev/full", 1, FULL),
+    ],
+)
+def test_output_that_cannot_be_printed(command, where, status, last, tmp_path):
+    ended = subprocess.run(
+        ["sh", "-c", f'"$@" {where}', "sh", *command],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "PYTHONUNBUFFERED": ""},
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == status
+    assert "Traceback" not in ended.stderr
+    if last is not None:
+        assert ended.stderr.splitlines()[-1] == last
+    if "--out" in command:
+        names = sorted(path.name for path in (tmp_path / "out").iterdir())
+        assert names == ["loss.csv", "mode_strengths.csv", "run.npz"]
+
+
+@pytest.mark.core
+def test_the_suffix_of_an_experiment_may_be_in_capitals(tmp_path):
+    (tmp_path / "X.TOML").write_text(EXAMPLE.read_text())
+    assert measured(["gap", str(tmp_path / "X.TOML")]).run.rate == 3e-4

@@ -32,6 +32,15 @@ def test_only_what_has_a_method_submit_is_an_executor():
         _executor.check(3)
 
 
+def test_one_that_answers_its_event_loop_alone_is_refused():
+    asynchronous = Plain()
+    asynchronous.asynchronous = True
+    with pytest.raises(TypeError, match=r"executor must not be asynchronous, as it is here; got <.*Plain"):
+        _executor.check(asynchronous)
+    asynchronous.asynchronous = False  # as dask's clients are mostly
+    _executor.check(asynchronous)
+
+
 def test_what_remembers_calls_is_told_to_compute_each():
     remembering = Remembering()
     assert _executor.submission(remembering)(max, 1, 2) == 2

@@ -159,7 +159,6 @@ TREE = "[data]\ntree = [2, 2]\nfeatures = 50\n"
         ("data = 3\n", r"experiment.toml: data must be a section, \[data\]; got 3"),
         (f"{TOY}{LEARNING}hiden = 3\n", r"experiment.toml: 'hiden' is no key of \[train\]; did you mean 'hidden'\?"),
         ("[data]\ntre = [2]\n", r"experiment.toml: 'tre' is no key of \[data\]; did you mean 'tree'\?"),
-        (f"{TOY}{LEARNING}[sweep]\nkeep = []\n", r"experiment.toml: 'keep' is no key of \[sweep\]"),
         (LEARNING, r"experiment.toml, \[data\]: one of tree, table and toy must be given; got none"),
         (f'{TREE}toy = "signed"\n', r"one of tree, table and toy must be given; got \['tree', 'toy'\]"),
         (f"{TOY}flip = 0.1\n", r"experiment.toml, \[data\] flip: it belongs to a tree"),
@@ -212,6 +211,7 @@ def test_what_is_wrong_is_said_with_file_and_key(text, said, tmp_path):
         ("[sweep]\nrate = []\n", r"experiment.toml, \[sweep\] rate: it must be a list of the values to take; got \[\]"),
         ("[sweep]\nrate = [1, -1]\n", r"experiment.toml, \[sweep\] rate: rate must be .* got -1; in the task rate=-1"),
         ("[sweep]\nrate = [1, 1]\n", r"experiment.toml, \[sweep\] rate: rate must take each value once"),
+        ("[sweep]\nkeep = []\n", r"experiment.toml: 'keep' is no key of \[sweep\]"),
         ("[sweep]\nrat = [1]\n", r"'rat' is no key of \[sweep\]; did you mean 'rate'"),
         ('[sweep]\ntoy = ["signed"]\n', r"\[sweep\] toy: it can vary only where \[data\] has a toy"),
         ("[sweep]\ntree = [2, 2]\n", r"\[sweep\] tree: branching must be a sequence of whole numbers; got 2"),
@@ -228,3 +228,20 @@ def test_what_is_wrong_with_a_sweep_is_said_before_it_begins(text, said, tmp_pat
         read(tmp_path, f"{TREE}{LEARNING}{text}").sweep(tmp_path / "out", None)
     assert str(caught.value).startswith(str(tmp_path))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("fault", ["rate = 3", "rat = [1]", "keep = []", "table = ['none.csv']", "init = [3]"])
+def test_a_sweep_s_faults_are_its_own(fault, tmp_path):
+    assert read(tmp_path, f"{TOY}{LEARNING}[sweep]\n{fault}\n").train().status == ("ok",)
+
+
+def test_what_varies_need_not_stand_elsewhere(tmp_path):
+    pytest.importorskip("xarray")
+    experiment = read(tmp_path, f"{TOY}[train]\nhidden = 4\nepochs = 3\n[sweep]\nrate = [0.01]\n")
+    assert experiment.sweep(tmp_path / "out", None).rate.values.tolist() == [0.01]
+    with pytest.raises(ValueError, match=r"experiment.toml, \[train\] rate: it must be given"):
+        experiment.train()
+
+
+def test_a_byte_order_mark_is_none_of_the_text(tmp_path):
+    assert read(tmp_path, f"\ufeff{TOY}{LEARNING}").train().status == ("ok",)

@@ -85,3 +85,20 @@ def test_what_it_may_be(wrong):
     for nothing in (None, False):
         with reporter(nothing) as report:
             report(0.5)
+
+
+class Full(io.StringIO):
+    """Takes nothing, as a disk that is full."""
+
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("make", [Full, lambda: None])
+def test_what_cannot_be_shown_does_not_end_the_work(monkeypatch, there, make):
+    if not there:
+        monkeypatch.setitem(sys.modules, "tqdm", None)
+    monkeypatch.setattr(sys, "stderr", make())
+    assert train(progress=True).status == ("ok",)

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import mishaps
 import pylinear as pl
 import ranks
 from pylinear import _sweep, _tasks
-from sweeps import SAME, Idle
+from sweeps import SAME, Idle, Serial
 
 xarray = pytest.importorskip("xarray")
 
@@ -22,22 +22,6 @@ pytestmark = pytest.mark.core
 
 TREE = SAME["tree"]
 OVER = {"rate": [1e-3, 3e-3], "rng": range(3)}
-
-
-class Serial:
-    """Computes at once, and counts."""
-
-    def __init__(self):
-        self.calls = 0
-
-    def submit(self, function, /, *arguments):
-        self.calls += 1
-        future = Future()
-        try:
-            future.set_result(function(*arguments))
-        except Exception as error:
-            future.set_exception(error)
-        return future
 
 
 def sweep(folder, over=OVER, executor=None, **changes):

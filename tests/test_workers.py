@@ -109,7 +109,7 @@ def test_a_call_that_is_cut_short_ends_the_process():
     command = [sys.executable, "-P", "-c", _workers._BEGIN]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         _workers._write(pickle.dumps(sys.path), process.stdin)
-        assert _workers._receive(process.stdout) == b"ready"
+        _workers._skip_to_ready(process.stdout)
         call = pickle.dumps((repr, ("a" * 1000,)))
         _workers._write(_workers._LENGTH.pack(len(call)) + call[:500], process.stdin)
         process.stdin.close()
@@ -124,3 +124,18 @@ def test_a_process_that_can_listen_no_more_ends():
         [process] = workers._processes
         _workers._write(_workers._LENGTH.pack(2**62), process.stdin)  # no memory for what is said to come
         assert process.wait() == 1
+
+
+@pytest.mark.timeout(30)
+def test_what_is_printed_as_python_starts_does_not_matter(tmp_path, monkeypatch):
+    text = "import os\nprint('started')\nos.write(1, b'a line of more than eight bytes\\n' * 3)\n"
+    (tmp_path / "sitecustomize.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *map(os.path.abspath, sys.path)]))
+    with Workers(1) as workers:
+        assert workers.submit(operator.add, 2, 3).result() == 5
+
+
+def test_processes_that_the_system_refuses_are_the_end(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with Workers(1) as workers, pytest.raises(BrokenExecutor, match=r"a worker process could not begin: .*nowhere"):
+        workers.submit(os.getpid).result()
