@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, CancelledError
 from functools import partial
 from typing import Any, Protocol
 
@@ -59,6 +58,8 @@ def submission(executor: Any) -> Callable[..., Any]:
 
 def is_gone(error: BaseException) -> bool:
     """Return whether what a future has raised is the executor's own end, and not what went wrong in the call."""
+    from concurrent.futures import BrokenExecutor, CancelledError
+
     # A connection that dask has lost is an OSError, of its own kind.
     lost = isinstance(error, OSError) and type(error).__module__.partition(".")[0] == "distributed"
     return lost or isinstance(error, BrokenExecutor | CancelledError)

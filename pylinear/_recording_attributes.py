@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -100,6 +99,8 @@ def commit(path: str, n_valid: int, **changed: Any) -> None:
     The document that is replaced holds the lengths of all arrays, so that whoever opens the store sees all or none of
     a chunk, whatever lengths the arrays say that they have.
     """
+    import json
+
     about, arrays = _document(path), {}
     for name in sorted(os.listdir(path)):
         if os.path.isfile(os.path.join(path, name, _DOCUMENT)):
@@ -112,5 +113,7 @@ def commit(path: str, n_valid: int, **changed: Any) -> None:
 
 
 def _document(folder: str) -> Any:
+    import json
+
     with open(os.path.join(folder, _DOCUMENT), encoding="utf-8") as file:
         return json.load(file)

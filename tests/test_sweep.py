@@ -270,7 +270,7 @@ pl.sweep(
 
 def test_ctrl_c_leaves_what_is_done_and_no_processes(tmp_path):
     # From standard input, where no process could find the script, and without a guard.
-    command, pipe = [sys.executable, "-"], subprocess.PIPE
+    command, pipe = [sys.executable, "-P", "-"], subprocess.PIPE
     environment = {**os.environ, "PYLINEAR_NUM_THREADS": "3"}  # so that one has nothing to do
     pipes = {"stdin": pipe, "stdout": pipe, "stderr": pipe, "text": True}
     with subprocess.Popen(command, **pipes, env=environment, start_new_session=True) as caller:
