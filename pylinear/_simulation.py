@@ -466,18 +466,19 @@ class Simulation:
             finally:
                 w21.flags.writeable = w32.flags.writeable = False
                 if writable:
-                    self._ranks.check_same({"w21": w21})
                     if not in_place:
                         lower[:], self._start = self._inputs.lower(w21), w21.copy()
                     self._changed()
-                    # All processes of a group come to know the norm of all of W32.
-                    self._check_finite(w21=np.sum(np.abs(w21)), w32=network.weights_changed()[0])
+                    self._check_written(w21, network.weights_changed()[0])
 
-    def _check_finite(self, **sizes: float) -> None:
-        for name, size in sizes.items():
+    def _check_written(self, w21: NDArray[Any], w32_norm: float) -> None:
+        """Raise, in all processes of a group alike, unless training can go on from what has been written."""
+        status, self.status = self.status, "diverged"
+        self._ranks.check_same({"w21": w21})
+        for name, size in (("w21", np.sum(np.abs(w21))), ("w32", w32_norm)):
             if not np.isfinite(size):
-                self.status = "diverged"
                 raise ValueError(f"{name} must be finite when the block ends; set it anew before training goes on")
+        self.status = status
 
     @property
     def hidden(self) -> NDArray[Any]:

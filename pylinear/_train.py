@@ -278,11 +278,17 @@ class _Training:
             if not unfinished or any(task.exception() for task in done):
                 return
             # What is left of a level may be less than was left of the one before.
-            now = (self._results.done + sum(self._stop.under_way()) / 2) / self._plan.runs
+            now = (self._results.done + self._begun()) / self._plan.runs
             self._shown = max(self._shown, min(now, 1.0))
             self._report(self._shown)
             if self._known is not None and self._known.due and self._stop.pause(most=1.0):
                 self._known.try_to_write()
+
+    def _begun(self) -> float:
+        """Return how many runs what has been begun amounts to; a run may have several networks under way."""
+        parts = self._stop.under_way()
+        runs = min(self._plan.workers, self._plan.runs - self._results.done)
+        return runs * sum(parts) / len(parts) if parts else 0.0
 
     def _one_run(self, k: int) -> None:
         """Train network k and put it in its place."""

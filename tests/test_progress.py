@@ -26,6 +26,13 @@ def test_it_grows_to_one():
 
 
 @pytest.mark.core
+def test_one_run_is_told_all_the_way():
+    seen = []
+    pl.train(pl.toy(), hidden=64, rate=1e-4, epochs=10**6, reduce=False, rng=0, record=2, progress=seen.append)
+    assert max(seen[:-1]) > 0.6
+
+
+@pytest.mark.core
 def test_it_is_shown(capsys):
     train(progress=True)
     out, err = capsys.readouterr()

@@ -222,6 +222,11 @@ except ValueError as error:
     told = str(error)
 told = comm.gather((told, sim.status))
 sim.w32 = np.ones((1000, 3))
+try:
+    sim.w21 = np.full((3, 4), 1.0 + comm.rank)
+except ValueError:
+    assert sim.status == "diverged"
+sim.w21 = np.ones((3, 4))
 sim.advance(epochs=1)
 if comm.rank == 0:
     print(set(told), sim.status)
