@@ -6,7 +6,7 @@ CTEST = PATH=$(CURDIR)/$(BIN):$$PATH ctest --output-on-failure
 CORE_TESTS = -G Ninja -DPYLINEAR_PYTHON=OFF -DPYLINEAR_TESTS=ON
 SOURCES = $(shell git ls-files 'csrc/*.?pp' 'csrc/*.inl' 'tests/cpp/*.?pp')
 
-.PHONY: demo test dev lint format stubs cpp example sanitize pure bench
+.PHONY: demo test dev lint format stubs cpp example sanitize pure bench docs reliability
 
 demo: $(VENV)
 	$(BIN)/pip install --quiet ".[plot]"
@@ -68,6 +68,16 @@ pure:
 bench: $(VENV)
 	$(BIN)/pip install --quiet ".[test]"
 	$(BIN)/pytest benchmarks --quiet --benchmark-only --benchmark-quiet --timeout=900
+
+# The documentation, in build/docs; its examples run, and a warning is an error.
+docs: $(VENV)
+	$(BIN)/pip install --quiet ".[docs]"
+	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
+
+# One table of property, figure, required: all of it, or with QUICK=1 what takes no build and no minutes.
+reliability: $(VENV)
+	$(BIN)/pip install --quiet ".[reliability]"
+	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pytest reliability --quiet $(if $(QUICK),-m "not slow")
 
 $(VENV):
 	$(PYTHON) -m venv $(VENV)
