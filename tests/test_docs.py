@@ -75,8 +75,6 @@ def listed(page):
     """Return the names in the tables of a page of the reference."""
     text = (ROOT / "docs/api" / page).read_text()
     tables = re.findall(r"autosummary::\n   :toctree: generated\n\n((?:   \w+\n)+)", text)
-        r"autosummary::\n   :toctree: generated\n\n((?:   \w+\n)+)", (ROOT / "docs/api" / page).read_text()
-    )
     return sorted(" ".join(tables).split())
 
 
