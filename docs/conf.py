@@ -55,6 +55,7 @@ sphinx_gallery_conf = {
     "reset_modules_order": "both",
     "image_srcset": ["2x"],
     "show_memory": False,
+    "write_computation_times": False,
     "download_all_examples": False,
 }
 

@@ -46,7 +46,7 @@ plt.show()
 # %%
 # Learning
 # --------
-# `keep=["maps"]` keeps the map between all pairs of modes, from which the network's answers follow at all times.
+# ``keep=["maps"]`` keeps the map between all pairs of modes, from which the network's answers follow at all times.
 run = pl.train(data, hidden=64, rate=0.005, epochs=2000, init=pl.Gaussian(1e-3), runs=5, rng=0, keep=["maps"])
 report = pl.gap(run)
 figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")

@@ -31,7 +31,8 @@ plt.show()
 # ------------
 # The association strengths of the theory, (13), are those of infinitely many features. How many is that? Samples of 200
 # features of 32 items scatter about them, and at the lowest level lie below: the sum of all squares is fixed, and what
-# chance adds to the upper levels is taken from there. `Tree.singular_value_statistics` says so without drawing any.
+# chance adds to the upper levels is taken from there. `pylinear.Tree.singular_value_statistics` says so without
+# drawing any.
 deep = pl.Tree((2,) * 5, flip=0.1)
 samples = np.sqrt([np.linalg.eigvalsh(deep.gram(200, rng=seed))[::-1].clip(0) for seed in range(20)])
 figure, ax = plt.subplots(figsize=(7.5, 4.8), layout="constrained")

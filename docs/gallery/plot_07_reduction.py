@@ -31,13 +31,13 @@ for name, run in runs.items():
 # The same trajectory, the same law
 # ---------------------------------
 # "exact" and "krylov" follow the direct network to roundoff, all the way through learning (left). "law" is another
-# network: it must be compared as one compares samples. On the right are the times at which 200 networks have learned
+# network: it must be compared as one compares samples. On the right are the times at which 100 networks have learned
 # half of the last mode, for networks that were computed exactly and for others drawn in law.
 figure, (left, right) = plt.subplots(1, 2, figsize=(11.5, 4.4), layout="constrained")
 direct = runs[False]
-for number, name in enumerate(("exact", "krylov")):
+for name, style in (("exact", "C0-"), ("krylov", "C1--")):
     apart = np.abs(runs[name].mode_strengths[0] - direct.mode_strengths[0]).max(axis=1) / data.modes.s[0]
-    left.semilogy(direct.epochs, np.maximum(apart, 1e-18), color=f"C{number}", label=name)
+    left.semilogy(direct.epochs, np.maximum(apart, 1e-18), style, label=name)
 left.semilogy(direct.epochs, np.abs(direct.mode_strengths[0]) / data.modes.s[0], color="0.7", lw=1)
 left.plot([], [], color="0.7", lw=1, label="the mode strengths themselves")
 left.set_ylim(1e-18, 1e5)
@@ -47,10 +47,10 @@ left.legend(frameon=False, loc="upper left")
 
 halves = {}
 for number, name in enumerate(("exact", "law")):
-    many = pl.train(data, reduce=name, runs=200, **{**how, "rng": 1})
+    many = pl.train(data, reduce=name, runs=100, **{**how, "rng": 1})
     learned = many.mode_strengths[:, :, -1] / data.modes.s[-1]
     halves[name] = np.sort([np.interp(0.5, curve, many.epochs) for curve in learned])
-    right.step(halves[name], np.arange(1, 201) / 200, color=f"C{number * 2}", label=f"{name}, 200 networks")
+    right.step(halves[name], np.arange(1, 101) / 100, color=f"C{number * 2}", label=f"{name}, 100 networks")
 right.set_xlabel("half time of the last mode (epochs)")
 right.set_ylabel("part of the networks")
 right.legend(frameon=False, loc="upper left")

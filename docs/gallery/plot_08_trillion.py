@@ -25,7 +25,7 @@ for hidden in (16, 1000, 10**9):
     scale = (2e-9 / hidden) ** 0.5
     runs[hidden] = pl.train(data, hidden=hidden, rate=rate, epochs=1800, init=pl.Gaussian(scale), runs=10, rng=0)
     kept = runs[hidden].reduction
-    print(f"{FEATURES:.0e} x {hidden:.0e}: {kept.rows} output and {kept.hidden} hidden units were trained")
+    print(f"{FEATURES:,} x {hidden:,}: {kept.rows} output and {kept.hidden} hidden units were trained")
 
 # %%
 # What width takes away

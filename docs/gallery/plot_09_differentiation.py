@@ -77,9 +77,9 @@ plt.show()
 # %%
 # Four items in a plane
 # ---------------------
-# Where there are only four items, two directions show nearly all of it. Thick lines are the items of the paper's
-# example in the first two principal components, thin ones a balanced network; the marks are where the items are as each
-# mode is half learned.
+# Where there are only four items, two directions show three quarters of the variance. Thick lines are the items of the
+# paper's example in the first two principal components, thin ones a balanced network; the marks are where the items are
+# as each mode is half learned.
 toy = pl.train(pl.toy(), hidden=64, rate=0.02, epochs=1000, init=pl.Gaussian(1e-7), rng=0, record=500, keep=["hidden"])
 figure, ax = plt.subplots(figsize=(7.5, 6), layout="constrained")
 plots.hidden_trajectories(toy, ax)

@@ -34,7 +34,7 @@ sim.advance(epochs=1000, every=10, hook=look)
 # %%
 # The lesion
 # ----------
-# `sim.weights(writable=True)` opens the weights where they are. Half of the hidden units lose what they send upwards.
+# ``sim.weights(writable=True)`` opens the weights where they are. Half of the hidden units lose what they send upwards.
 with sim.weights(writable=True) as (w21, w32):
     w32[:, ::2] = 0
 look(sim)
