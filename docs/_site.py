@@ -5,6 +5,7 @@ import io
 import os
 import re
 import warnings
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -14,8 +15,16 @@ from sphinx.util.docutils import SphinxDirective
 
 from pylinear import _cli
 
-# Files of the top folder that are pages of the site, by the place that links lead to in a checkout.
-_PAGES = re.compile(r"\]\((?:\.\./)+(CONTRIBUTING|CHANGELOG)\.md")
+_TOP = Path(__file__).parent.parent
+# Pages that stand for a file of the top folder.
+_OF_THE_TOP = ("contributing", "changelog")
+# Links as they are right in a checkout, and where they lead on the site.
+_LINKS = {
+    r"\]\((?:\.\./)+CONTRIBUTING\.md": "](/contributing.md",
+    r"\]\((?:\.\./)+CHANGELOG\.md": "](/changelog.md",
+    r"\]\((?:\.\./)*gallery/?\)": "](/auto_gallery/index.rst)",
+    r"\]\((?:\.\./)*gallery/(\w+)\.py\)": r"](/auto_gallery/\1.rst)",
+}
 
 _example = contextlib.ExitStack()
 
@@ -46,9 +55,14 @@ def strict(gallery_conf: dict[str, Any], name: str, when: str) -> None:
         warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")
 
 
-def link_pages(app: Sphinx, name: str, source: list[str]) -> None:
-    """Let links to files of the top folder lead to the pages that include them."""
-    source[0] = _PAGES.sub(lambda found: f"](/{found[1].lower()}.md", source[0])
+def read_page(app: Sphinx, name: str, source: list[str]) -> None:
+    """Put files of the top folder in place of the pages that stand for them, and let links lead to pages."""
+    if name in _OF_THE_TOP:
+        file = _TOP / f"{name.upper()}.md"
+        app.env.note_dependency(file)
+        source[0] = re.sub(r"\]\((?![\w+]+:|#)", "](../", file.read_text(encoding="utf-8")).replace("](../docs/", "](")
+    for link, page in _LINKS.items():
+        source[0] = re.sub(link, page, source[0])
 
 
 def skip_fields(app: Sphinx, kind: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
@@ -59,6 +73,6 @@ def skip_fields(app: Sphinx, kind: str, name: str, obj: Any, skip: bool, options
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register all that."""
     app.add_directive("command-help", CommandHelp)
-    app.connect("source-read", link_pages)
+    app.connect("source-read", read_page)
     app.connect("autodoc-skip-member", skip_fields)
     return {"parallel_read_safe": True}
