@@ -54,6 +54,8 @@ sphinx_gallery_conf = {
     "reset_modules": ("matplotlib", "_site.strict"),
     "reset_modules_order": "both",
     "image_srcset": ["2x"],
+    "thumbnail_size": (640, 448),
+    "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,
     "download_all_examples": False,

@@ -6,6 +6,8 @@ Any table with a row for each item and a column for each property can be learned
 they come, and what does that mean for what is known of a single item?
 """
 
+# sphinx_gallery_thumbnail_number = 3
+
 # %%
 # The table
 # ---------

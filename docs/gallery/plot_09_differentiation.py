@@ -6,6 +6,8 @@ Children, and networks, tell animals from plants before they tell a robin from a
 order in which modes are learned, seen from its hidden layer.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Eight items
 # -----------

@@ -6,6 +6,8 @@ With a hidden layer, learning comes in stages: a mode lies dormant for long, and
 modes are learned at once. What do more layers do?
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # With a hidden layer, and without
 # --------------------------------

@@ -1,15 +1,15 @@
 """
-A canary that swims
-===================
+Worms with bones
+================
 
 Half-learned networks believe what is not so. A property that many animals have is at first ascribed to all, and
 withdrawn when the mode comes that says otherwise. A network without a hidden layer has no such illusions.
 """
 
 # %%
-# Worms with bones
-# ----------------
-# Sixteen items: animals and plants, animals with bones and without. One property is of interest, "has bones": all
+# Sixteen items
+# -------------
+# Animals and plants, and animals with bones and without. One property is of interest, "has bones": all
 # vertebrates have it, and the worm does not.
 import matplotlib.pyplot as plt
 import numpy as np
