@@ -85,14 +85,14 @@ class Gaussian:
         object.__setattr__(self, "scale", _check.real("scale", self.scale, 0.0, above=True))
 
     def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
-        """Return weights for `data` and `hidden` hidden units."""
+        """Return weights for ``data`` and ``hidden`` hidden units."""
         hidden, rng = _checked(data, hidden, rng)
         w21, parts = self.stream(data, hidden, rng, at_once=data.n_features * hidden)
         w32 = next(parts)
         return Weights(w21, w32 if data.n_features >= hidden else np.ascontiguousarray(w32.T))
 
     def stream(self, data: Dataset, hidden: int, rng: np.random.Generator, *, at_once: int = _PART) -> Stream:
-        """Return the same weights, `at_once` entries of W32 at a time."""
+        """Return the same weights, ``at_once`` entries of W32 at a time."""
         short = min(data.n_features, hidden)
         w21 = rng.normal(scale=self.scale, size=(hidden, data.n_inputs))
         cuts = _cuts(data.n_features, hidden, at_once)
@@ -124,7 +124,7 @@ class Decoupled:
             object.__setattr__(self, name, frozen(_check.array(name, value, shape)))
 
     def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
-        """Return weights for `data` and `hidden` hidden units."""
+        """Return weights for ``data`` and ``hidden`` hidden units."""
         hidden, rng = _checked(data, hidden, rng)
         w21, left, right = self._factors(data, hidden, rng)
         return Weights(w21, left @ right.T)
@@ -144,7 +144,7 @@ class Decoupled:
         return (r * c[:k]) @ modes.v[:, :k].T, modes.u[:, :k] * d[:k], r
 
     def strengths(self, n_modes: int) -> tuple[Floats, Floats]:
-        """Return c and d for each of `n_modes` modes."""
+        """Return c and d for each of ``n_modes`` modes."""
         for name, value in (("c", self.c), ("d", self.d)):
             if np.ndim(value) and np.size(value) != n_modes:
                 raise ValueError(f"{name} must be one number or one per mode, {n_modes}; got {np.size(value)}")

@@ -75,7 +75,7 @@ class ZarrRecorder:
     Raises
     ------
     FileError
-        If there is something else at `path`, a damaged store, or the recording of another simulation: of other sizes,
+        If there is something else at ``path``, a damaged store, or the recording of another simulation: of other sizes,
         update, seed or type; with other mode strengths or another loss where this one stands, if the data have always
         been the same. Also if this one stands where the recording begins, or before, and there are records after that.
     ImportError

@@ -239,7 +239,7 @@ class Run:
             return self.networks.hidden() if "hidden" in self.kept else None
 
     def initial_weights(self, run: int) -> Weights:
-        """Return the weights that run number `run` began with, in float64; see `weights`."""
+        """Return the weights that run number ``run`` began with, in float64; see `weights`."""
         run = _check.integer("run", run, 0, len(self.status) - 1)
         reducer = self.networks.reducer
         if reducer.kind != "law":

@@ -78,7 +78,7 @@ class Simulation:
         "ok", or "diverged" once a presentation would have brought a weight or squared error to the largest number of
         the type; the weights are then those before it. Another rate, other weights or other data make it "ok" again.
     rows : slice
-        The rows of W32 in this process: all, without `comm`.
+        The rows of W32 in this process: all, without ``comm``.
 
     Raises
     ------
@@ -89,15 +89,15 @@ class Simulation:
 
     Notes
     -----
-    Several threads may use one simulation: each waits until the one before it has ended its call, or looks at `until`
-    and `hook`. Other simulations run at the same time, since the interpreter's lock is free while one trains.
+    Several threads may use one simulation: each waits until the one before it has ended its call, or looks at ``until``
+    and ``hook``. Other simulations run at the same time, since the interpreter's lock is free while one trains.
 
-    With `comm`, every process makes the same simulation and the same calls on it. Each holds the rows of W32 in `rows`
-    and all of W21; ``w32`` may be given whole or as these rows. After each pass over W32 the processes tell each other
-    their sums, which all of them then add in the same order, so that weights and records are, to the last bit, those of
-    one process. To read `loss`, `mode_strengths` or `hidden`, to set weights and to save are calls, too, which all of
-    them must make. Ctrl-C in one of them during a call ends the call in all, after the same presentation. Run with
-    ``python -m mpi4py``, which ends all processes when one fails, or is interrupted between calls.
+    With ``comm``, every process makes the same simulation and the same calls on it. Each holds the rows of W32 in
+    `rows` and all of W21; ``w32`` may be given whole or as these rows. After each pass over W32 the processes tell each
+    other their sums, which all of them then add in the same order, so that weights and records are, to the last bit,
+    those of one process. To read `loss`, `mode_strengths` or `hidden`, to set weights and to save are calls, too, which
+    all of them must make. Ctrl-C in one of them during a call ends the call in all, after the same presentation. Run
+    with ``python -m mpi4py``, which ends all processes when one fails, or is interrupted between calls.
 
     Examples
     --------
@@ -221,13 +221,13 @@ class Simulation:
         epochs : float, optional
             Epochs of P presentations, rounded to whole presentations.
         presentations : int, optional
-            Presentations. Give one of the two, or `until` without them.
+            Presentations. Give one of the two, or ``until`` without them.
         until : callable, optional
-            Called with the simulation before the first presentation and whenever `hook` is; what it returns, if true,
+            Called with the simulation before the first presentation and whenever ``hook`` is; what it returns, if true,
             ends the call.
         every : float, optional
-            Epochs between two calls of `hook` and `until`, 1 by default. They are counted from the simulation's first
-            presentation, so that it makes no difference where earlier calls ended.
+            Epochs between two calls of ``hook`` and ``until``, 1 by default. They are counted from the simulation's
+            first presentation, so that it makes no difference where earlier calls ended.
         hook : callable, optional
             Called with the simulation after every so many epochs, and at the end. An exception that it raises ends
             the call where it is.
@@ -509,7 +509,7 @@ class Simulation:
         """Write all that training goes on from to a file.
 
         The file stands there complete or not at all: if anything fails, and if the process is killed, what was at
-        `path` before is still there. It is an npz archive without pickled objects.
+        ``path`` before is still there. It is an npz archive without pickled objects.
 
         Parameters
         ----------
@@ -523,8 +523,8 @@ class Simulation:
 
         Notes
         -----
-        With `comm`, the first process gathers W32 and writes it, and the file is that of one process: it can be loaded
-        in any number of them.
+        With ``comm``, the first process gathers W32 and writes it, and the file is that of one process: it can be
+        loaded in any number of them.
         """
         place = _check.path("path", path)
         with self._ranks.together(), self._idle():

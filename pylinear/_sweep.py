@@ -47,7 +47,7 @@ def sweep(
         Where every training has a file of its own, named by a hash of all that its result follows from. The caller
         writes it as soon as the result arrives, so that only the caller needs the folder.
     executor : optional
-        Anything whose ``submit`` returns futures: a pool of `concurrent.futures`, a ``dask.distributed.Client``, an
+        Anything whose ``submit`` returns futures: a pool of ``concurrent.futures``, a ``dask.distributed.Client``, an
         ``mpi4py.futures.MPIPoolExecutor``. By default processes of our own, for as long as the call lasts, as many as
         there are processors; scripts need no ``if __name__ == "__main__"`` for them. No result depends on it.
     threads : int, optional

@@ -51,7 +51,7 @@ def train(
     checkpoint: str | PathLike[str] | None = None,
     progress: Progress = None,
 ) -> Run:
-    """Return a record of networks learning `data` by backpropagation, online or averaged.
+    """Return a record of networks learning ``data`` by backpropagation, online or averaged.
 
     Parameters
     ----------
@@ -74,9 +74,9 @@ def train(
     reduce : {"auto", "exact", "krylov", "law"} or False
         Which smaller network to train instead. "exact": W32 rotated and cut to what the run can reach, at most P + N2
         output or P + N3 hidden units; the same trajectory to roundoff. "krylov": projected on the fewest directions
-        with which everything recorded is the same to `tol`. "law": a small network drawn such that everything recorded
-        has the same distribution, for Gaussian weights; of any size, but without weights at full size. "auto": the
-        cheapest of the direct network, "exact" and "krylov"; "law" for data made by `Dataset.from_gram`. False: the
+        with which everything recorded is the same to ``tol``. "law": a small network drawn such that everything
+        recorded has the same distribution, for Gaussian weights; of any size, but without weights at full size. "auto":
+        the cheapest of the direct network, "exact" and "krylov"; "law" for data made by `Dataset.from_gram`. False: the
         network as it stands. What was done is in ``Run.reduction``.
     tol : float
         For "krylov" and "law": the largest difference between two levels of the projection, in units of each recorded

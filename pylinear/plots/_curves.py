@@ -35,7 +35,7 @@ def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Th
     ax : Axes, optional
         Where to draw.
     theories : collection of {"paper", "effective", "flow"}
-        What to draw beside what was measured; see `Gap`.
+        What to draw beside what was measured; see `pylinear.Gap`.
 
     Returns
     -------

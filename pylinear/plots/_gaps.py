@@ -46,7 +46,7 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
     Raises
     ------
     TypeError
-        If ``orders`` is not a mapping of names to `GapOrder`, with one at least, or ``figure`` not a figure.
+        If ``orders`` is not a mapping of names to `pylinear.GapOrder`, with one at least, or ``figure`` not a figure.
 
     Examples
     --------
@@ -154,9 +154,9 @@ def budget(gap: Gap, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Each part is the largest difference that its cause makes at any time, and for scatter one standard deviation,
-        relative to s; see `Gap.by_cause`. They come at different times and with different signs; what is not known or
-        not finite in every mode is left out. Diamonds are the gap to the theory that assumes most, crosses what is left
-        after the modified flow.
+        relative to s; see `pylinear.Gap.by_cause`. They come at different times and with different signs; what is not
+        known or not finite in every mode is left out. Diamonds are the gap to the theory that assumes most, crosses
+        what is left after the modified flow.
 
     Raises
     ------

@@ -56,7 +56,7 @@ def to_mode_coordinates(w21: ArrayLike, w32: ArrayLike, data: Dataset) -> ModeCo
     Returns
     -------
     ModeCoordinates
-        ``r @ w21_bar @ v.T`` is `w21` and ``u @ w32_bar @ r.T`` is `w32`, to roundoff.
+        ``r @ w21_bar @ v.T`` is ``w21`` and ``u @ w32_bar @ r.T`` is ``w32``, to roundoff.
 
     Raises
     ------
@@ -139,10 +139,10 @@ def simplified_flow(
 
     Notes
     -----
-    With no move this is `flow`, with all four and white inputs (10). `balanced` alone keeps the effective initial
-    strength of each mode, :math:`a_0 = |\hat M_\alpha|^2`, see `initial_strength`; with `diagonal` what is left of it
+    With no move this is `flow`, with all four and white inputs (10). ``balanced`` alone keeps the effective initial
+    strength of each mode, :math:`a_0 = |\hat M_\alpha|^2`, see `initial_strength`; with ``diagonal`` what is left of it
     is :math:`(R^T \hat M)_{\alpha\alpha}^2`. Only the first and the last two change anything: what a move alone costs
-    is the difference that its switch makes. Smaller weights do not make `diagonal` cheaper, more hidden units do. W21
+    is the difference that its switch makes. Smaller weights do not make ``diagonal`` cheaper, more hidden units do. W21
     beyond the span of the inputs has no effect, with the first move or without.
 
     Examples

@@ -38,8 +38,8 @@ def tree_covariance(parent: Iterable[int], flip: float | Iterable[float]) -> Flo
     -----
     :math:`C_{ij} = \prod_b (1 - 2\epsilon_b)` over the branches b on the path between leaves i and j. For N features
     the expectation of :math:`Y^T Y` is N C, and the association strengths tend to :math:`\sqrt{N \lambda}`, with
-    the eigenvalues :math:`\lambda` of C; its eigenvectors are the object analyzers. `Dataset.from_gram` makes data of
-    N C, which networks learn without any feature being drawn.
+    the eigenvalues :math:`\lambda` of C; its eigenvectors are the object analyzers. `pylinear.Dataset.from_gram` makes
+    data of N C, which networks learn without any feature being drawn.
 
     Examples
     --------

@@ -19,9 +19,9 @@ class ModeSquares(NamedTuple):
     Attributes
     ----------
     p0 : (K,) float64
-        |W21 v + W32^T u|^2, the part that grows.
+        :math:`|W^{21} v + W^{32 T} u|^2`, the part that grows.
     q0 : (K,) float64
-        |W21 v - W32^T u|^2, the part that decays.
+        :math:`|W^{21} v - W^{32 T} u|^2`, the part that decays.
     """
 
     p0: Floats
