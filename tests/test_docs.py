@@ -68,7 +68,8 @@ def test_python_in_the_readme_runs(tmp_path, monkeypatch):
 
 @pytest.mark.core
 @pytest.mark.parametrize("page", [page for page, blocks in SESSIONS.items() if blocks])
-def test_what_a_page_of_the_documentation_prints(page):
+def test_what_a_page_of_the_documentation_prints(page, monkeypatch):
+    monkeypatch.chdir(ROOT / "docs")
     examples = doctest.DocTestParser().get_doctest("\n".join(SESSIONS[page]), {}, page, page, 0)
     assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples).failed == 0
 
