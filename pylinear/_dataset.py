@@ -175,7 +175,10 @@ class Dataset:
         n_features = _check.integer("n_features", n_features)
         data = cls(_root_of_gram(given, n_features), inputs, items)
         data._outputs, data.n_features = None, n_features
-        data.gram = frozen(np.array(gram))
+        # Whole numbers stay whole, in the machine's own type.
+        whole = np.asarray(gram)
+        exact = whole.dtype.kind in "iu" and np.can_cast(whole.dtype, np.int64)
+        data.gram = frozen(whole.astype(np.int64) if exact else given)
         return data
 
     def __repr__(self) -> str:
@@ -204,7 +207,7 @@ class Dataset:
 
     @cached_property
     def gram(self) -> NDArray[Any]:
-        """Inner products of the items' outputs, (P, P); float64, or as they were given to `from_gram`."""
+        """Inner products of the items' outputs, (P, P); float64, or int64 if `from_gram` was given whole numbers."""
         outputs = self.rotated_outputs
         return frozen(outputs.T @ outputs)
 
@@ -427,7 +430,10 @@ def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
     (line, header), *body = rows
     properties = header[1:]
     if not properties:
-        raise ValueError(f"{path}, line {line}: the header must name at least one property after the items' column")
+        raise ValueError(
+            f"{path}, line {line}: the header must name at least one property after the items' column, with the "
+            f"delimiter {delimiter!r} between them; got {_check.show(header[0])}"
+        )
     seen: set[str] = set()
     for column, name in enumerate(properties, start=2):
         if not name:

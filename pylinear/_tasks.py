@@ -17,6 +17,7 @@ from pylinear import _blas, _check, _configuration, _executor, _files
 from pylinear._dataset import Dataset, distinct
 from pylinear._labelled import AXES, recorded
 from pylinear._plan import planned
+from pylinear._random import seed_of
 from pylinear._rule import check_data
 from pylinear._run import TrainingInterrupted
 from pylinear._train import train
@@ -140,7 +141,8 @@ def check_names(over: Mapping[str, Any], same: Mapping[str, Any]) -> None:
         raise ValueError("over must name at least one argument that varies; got none")
     for name in (*over, *same):
         if name not in VARIED:
-            raise ValueError(_check.unknown("argument of a sweep", name, VARIED))
+            where = "over must name arguments: " if name in over else ""
+            raise ValueError(where + _check.unknown("argument of a sweep", name, VARIED))
         if name in over and name in same:
             raise ValueError(f"{name} must be given once; got it both as what varies and for all tasks")
     if "keep" in over:
@@ -158,7 +160,7 @@ def check_names(over: Mapping[str, Any], same: Mapping[str, Any]) -> None:
 
 def axes(over: Mapping[str, Any]) -> dict[str, dict[Any, Any]]:
     """Return the values of what varies by their labels: numbers are their own, so are texts, others get one."""
-    return {name: _by_label(name, values) for name, values in over.items()}
+    return {name: _by_label(f"{name} in over", values) for name, values in over.items()}
 
 
 def _by_label(name: str, values: Any) -> dict[Any, Any]:
@@ -221,12 +223,9 @@ def _task(name: str, given: Mapping[str, Any], threads: int, sources: _Sources) 
 
 
 def _seed(rng: object) -> int:
-    message = f"rng must be a whole number of at least 0 in a sweep, so that it is found again; got {_check.show(rng)}"
-    if isinstance(rng, bool | np.bool_) or not isinstance(rng, numbers.Integral):
-        raise TypeError(message)
-    if rng < 0:
-        raise ValueError(message)
-    return int(rng)
+    if not _check.is_number(rng, numbers.Integral):
+        raise TypeError(f"rng must be a whole number in a sweep, so that it is found again; got {_check.show(rng)}")
+    return seed_of(int(rng))  # type: ignore[call-overload]
 
 
 class _Sources:

@@ -64,13 +64,6 @@ def check_length(t: Floats, tau: float, data: Dataset) -> None:
         )
 
 
-def switch(name: str, value: object) -> bool:
-    """Return a switch, which is on or off."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False; got {_check.show(value)}")
-    return bool(value)
-
-
 def tau_of(tau: ArrayLike) -> Floats:
     """Return time constants."""
     return in_domain("tau", tau, 0.0, above=True, domain="above 0")

@@ -143,7 +143,7 @@ def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     tau = tau_of(tau)
     broadcast(s, a0, tau)
     require(a0 <= s / 2, "a0 must be at most s / 2, which a mode that starts above never passes", a0=a0, s=s)
-    return np.asarray(tau / (2 * s) * log_ratio(s - 2 * a0, a0))
+    return np.asarray(tau / s / 2 * log_ratio(s - 2 * a0, a0))
 
 
 def transition_time(s: ArrayLike, tau: ArrayLike = 1.0, layers: int = 2) -> Floats:
