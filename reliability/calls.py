@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 import types
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
@@ -130,14 +131,15 @@ def table() -> str:
     return "animals.csv"
 
 
+_blank: list[Any] = []
+
+
 def axes() -> Any:
-    return Figure().subplots()
-
-
-def sweep_over_each(**arguments: Any) -> Any:
-    """Return a sweep of one value of the argument that is last."""
-    *same, varied = arguments
-    return pl.sweep({varied: [arguments[varied]]}, folder="sweep", executor=AtOnce(), **{x: arguments[x] for x in same})
+    """Return axes without anything in them: those from before, if nothing has come into them, since it takes long."""
+    if not _blank or len(_blank[0].get_children()) > _blank[1]:
+        new = Figure().subplots()
+        _blank[:] = new, len(new.get_children())
+    return _blank[0]
 
 
 SAMPLED = {"n_features": 70, "rng": 1, "first": 3, "engine": "auto", "threads": 1}
@@ -267,6 +269,12 @@ CALLS: dict[str, list[Call]] = {
     "plots.stepwise": [_of(plots, gap=Made(gap), figure=Made(Figure), number=0)],
 }
 
+# Whether a figure of their own is left behind by calls that are refused.
+for _name, _calls in CALLS.items():
+    if _name.startswith("plots."):
+        _own = {x: value for x, value in _calls[0].arguments.items() if x not in ("ax", "figure")}
+        _calls.append(Call(lambda: plots, _own))
+
 
 def len_of(sim: Any) -> bool:
     """Be called with a simulation."""
@@ -317,10 +325,9 @@ def _of_class(name: str, cls: type) -> Iterator[tuple[str, Any]]:
         return
     for attribute in dir(cls):
         thing = inspect.getattr_static(cls, attribute)
-        if (isinstance(thing, property) and thing.fset is not None) or (
-            isinstance(thing, types.FunctionType | classmethod | staticmethod)
-            and (not attribute.startswith("_") or attribute == "__call__")
-        ):
+        public = not attribute.startswith("_") or attribute == "__call__"
+        called = isinstance(thing, types.FunctionType | classmethod | staticmethod)
+        if (called and public) or (isinstance(thing, property) and thing.fset is not None):
             yield f"{name}.{attribute}", thing
 
 
@@ -330,9 +337,7 @@ def parameters(name: str, thing: Any) -> dict[str, inspect.Parameter]:
         return {name.rpartition(".")[2]: [*inspect.signature(thing.fset).parameters.values()][1]}
     bound = thing.__func__ if isinstance(thing, classmethod | staticmethod) else thing
     known = dict(inspect.signature(bound).parameters)
-    if isinstance(thing, types.FunctionType | classmethod) and "." in name.removeprefix("theory.").removeprefix(
-        "plots."
-    ):
+    if isinstance(thing, types.FunctionType | classmethod) and re.fullmatch(r"[A-Z]\w*\.\w+", name):
         known.pop(next(iter(known)))
     if known.pop("same", None) is not None:
         known |= {x: inspect.signature(pl.train).parameters.get(x) for x in _tasks.VARIED}

@@ -21,7 +21,7 @@ import numpy as np
 import pylinear as pl
 
 # Seconds of the processor after which a call is interrupted, as by Ctrl-C.
-LONGEST = 0.5
+LONGEST = 1.0
 
 
 class Outcome(NamedTuple):
@@ -69,7 +69,7 @@ def little_memory(more: int = 2**31) -> Iterator[None]:
 
 
 def _size(what: str) -> int:
-    """Return the memory of this process: asked for (VmSize), resident (VmRSS), and at most since `_forget_peak` (VmHWM)."""
+    """Return the memory of this process: asked for (VmSize), resident (VmRSS), at most since `_forget_peak` (VmHWM)."""
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith(what))
 

@@ -173,7 +173,7 @@ def values_for(base: Any) -> Iterator[Value]:
         yield Value("tuple for list", "alike", tuple(base) if isinstance(base, list) else list(base), base)
     if isinstance(base, dict):
         yield Value("other mapping", "alike", MappingProxyType(base), base)
-        yield Value("wrong key", "refused", {3: x for x in base.values()})
+        yield Value("wrong key", "refused", dict(zip(itertools.count(), base.values(), strict=False)))
         yield Value("wrong value", "refused", dict.fromkeys(base, object()))
 
 
