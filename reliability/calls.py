@@ -62,6 +62,7 @@ class Call:
 
     owner: Callable[[], Any]
     arguments: Mapping[str, Any]
+    again: bool = False  # whether arguments that have the same value in an earlier call are given all values again
 
 
 class AtOnce:
@@ -118,7 +119,7 @@ def runs() -> list[pl.Run]:
 
 
 def recorder() -> pl.ZarrRecorder:
-    return pl.ZarrRecorder("recording.zarr", simulation(), ["hidden"], chunk=4)
+    return pl.ZarrRecorder("recording.zarr", simulation(), chunk=4)
 
 
 def saved() -> str:
@@ -273,7 +274,7 @@ CALLS: dict[str, list[Call]] = {
 for _name, _calls in CALLS.items():
     if _name.startswith("plots."):
         _own = {x: value for x, value in _calls[0].arguments.items() if x not in ("ax", "figure")}
-        _calls.append(Call(lambda: plots, _own))
+        _calls.append(Call(lambda: plots, _own, again=True))
 
 
 def len_of(sim: Any) -> bool:

@@ -85,9 +85,9 @@ def outcome(call: Callable[[], Any]) -> Outcome:
     Memory is what numpy and Python tell tracemalloc, or what became resident in the process, in which the core's is:
     whichever is more.
     """
-    tracemalloc.reset_peak()
-    before, resident = tracemalloc.get_traced_memory()[0], _size("VmRSS")
+    resident = _size("VmRSS")
     _forget_peak()
+    tracemalloc.start()
     result, error, alarm = None, None, Alarm()
     began = time.perf_counter()
     try:
@@ -97,25 +97,22 @@ def outcome(call: Callable[[], Any]) -> Outcome:
     except BaseException as raised:
         error = raised.with_traceback(None)
     seconds = time.perf_counter() - began
-    traced = tracemalloc.get_traced_memory()[1] - before
+    traced = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
     return Outcome(result, error, seconds, max(traced, _size("VmHWM") - resident), alarm.rung)
 
 
 def fastest(make_call: Callable[[], Callable[[], Any]]) -> float:
     """Return the least time of three calls, without the counting of memory."""
-    tracemalloc.stop()
-    try:
-        times = []
-        for _ in range(3):
-            call = make_call()
-            began = time.perf_counter()
-            with contextlib.suppress(BaseException), Alarm(), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                call()
-            times.append(time.perf_counter() - began)
-        return min(times)
-    finally:
-        tracemalloc.start()
+    times = []
+    for _ in range(3):
+        call = make_call()
+        began = time.perf_counter()
+        with contextlib.suppress(BaseException), Alarm(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call()
+        times.append(time.perf_counter() - began)
+    return min(times)
 
 
 class Bits:

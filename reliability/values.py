@@ -11,6 +11,7 @@ A value is made from the valid one of its call, if it can be. There are four kin
 from __future__ import annotations
 
 import array
+import copy
 import itertools
 import pathlib
 from collections.abc import Callable, Iterator
@@ -169,8 +170,9 @@ def values_for(base: Any) -> Iterator[Value]:
         yield Value("numpy's bool", "alike", np.bool_(base), base)
         yield Value("array of a bool", "alike", np.array(base), base)
     if isinstance(base, list | tuple):
-        yield Value("generator", "alike", (x for x in base), base)
-        yield Value("tuple for list", "alike", tuple(base) if isinstance(base, list) else list(base), base)
+        yield Value("generator", "alike", (x for x in copy.deepcopy(base)), base)
+        other = tuple if isinstance(base, list) else list
+        yield Value("tuple for list", "alike", other(copy.deepcopy(base)), base)
     if isinstance(base, dict):
         yield Value("other mapping", "alike", MappingProxyType(base), base)
         yield Value("wrong key", "refused", dict(zip(itertools.count(), base.values(), strict=False)))
