@@ -227,6 +227,11 @@ def _gain_at(clock: Floats, s: Floats, a0: Floats, layers: int) -> Floats:
     # The clock advances by at least s^-r for each unit of logit; twice that bound, so that no rounding is above it.
     bound = np.minimum(2 * clock * s ** (1 - 2 / layers), _LEARNED - (np.log(a0) - np.log(s - a0)))
 
+    # While the mode lies dormant it gains far less. The gain is a convex function of the clock: below a gain of one it
+    # is less than in proportion to the clock.
+    first = _clock(np.ones_like(bound), s, a0, layers)
+    bound = np.where(clock < first, np.minimum(2 * clock / first, bound), bound)
+
     def late(gain: Floats, clock: Floats, s: Floats, a0: Floats) -> Floats:
         return _clock(gain, s, a0, layers) - clock
 
