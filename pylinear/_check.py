@@ -6,7 +6,7 @@ import math
 import numbers
 import os
 import reprlib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Set, Sized
 from itertools import islice
 from typing import Any, Literal
 
@@ -206,14 +206,18 @@ def _read(name: str, value: object, wanted: str) -> NDArray[Any]:
     raise TypeError(f"{name} must hold real numbers; got {show(value)}")
 
 
+def _length(value: object, taken: Sized) -> str:
+    """Return how long a sequence is, of whose entries not all may have been taken."""
+    return str(len(value) if isinstance(value, Sized) else len(taken)) + " or more" * (not isinstance(value, Sized))
+
+
 def flips(name: str, value: object, count: int, what: str, entry: str = "flip") -> list[float]:
     """Return `count` flip probabilities, given as one for all or one per `what`; a wrong one is named as `entry`."""
     if rank(value) == 0 or not isinstance(value, Iterable):
         return [real(name, value, 0.0, 0.5)] * count
     each = sequence(name, value, count, "numbers")
     if len(each) != count:
-        got = len(each) if len(each) < count else "more"
-        raise ValueError(f"{name} must be one number or {count}, one per {what}; got {got}")
+        raise ValueError(f"{name} must be one number or {count}, one per {what}; got {_length(value, each)}")
     return [real(entry.format(i), x, 0.0, 0.5) for i, x in enumerate(each)]
 
 
@@ -280,7 +284,7 @@ def names(name: str, value: object, count: int) -> tuple[str, ...]:
         wrong = next(x for x in out if not (isinstance(x, str) and x))
         raise TypeError(f"{name} must be non-empty strings; got {show(wrong)}")
     if len(out) != count:
-        raise ValueError(f"{name} must be {count} names, one each; got {len(out) if len(out) < count else 'more'}")
+        raise ValueError(f"{name} must be {count} names, one each; got {_length(value, out)}")
     return tuple(map(str, out))
 
 

@@ -12,11 +12,12 @@ import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import calls
-import documented
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+
+import calls
+import documented
 from outcomes import Bits, Outcome, complaint, fastest, files, here, little_memory, outcome, snapshot, spoil, used
 from values import Value, values_for
 
