@@ -31,9 +31,14 @@ def show(value: object) -> str:
     """Return a short text for `value`, safe to put at the end of a sentence, whatever it is and however large."""
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape} and dtype {value.dtype}"
-    text = " ".join(_SHORT.repr(value).split())
     kind = "" if type(value) in (str, int, float, type(None)) else f" ({type(value).__name__})"
-    return (text if len(text) <= 60 else text[:57] + "...") + kind
+    return short(value, 60) + kind
+
+
+def short(value: object, most: int) -> str:
+    """Return at most so many characters for `value`, on one line."""
+    text = " ".join(_SHORT.repr(value).split())
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 class _Short(reprlib.Repr):

@@ -160,7 +160,7 @@ def check_names(over: Mapping[str, Any], same: Mapping[str, Any]) -> None:
 
 def axes(over: Mapping[str, Any]) -> dict[str, dict[Any, Any]]:
     """Return the values of what varies by their labels: numbers are their own, so are texts, others get one."""
-    return {name: _by_label(f"{name} in over", values) for name, values in over.items()}
+    return {name: _by_label(name, values) for name, values in over.items()}
 
 
 def _by_label(name: str, values: Any) -> dict[Any, Any]:
@@ -169,7 +169,7 @@ def _by_label(name: str, values: Any) -> dict[Any, Any]:
         got = _check.show(values)
         raise TypeError(f"{name} must be a sequence of the values to take, or a mapping to them; got {got}")
     if isinstance(values, Mapping):
-        _check.names(name, values, len(values))
+        _check.names(name, list(values), len(values))
         out = dict(values)
     else:
         listed = [x.item() if isinstance(x, np.generic) else x for x in islice(values, _MOST_TASKS + 1)]
@@ -185,8 +185,9 @@ def _by_label(name: str, values: Any) -> dict[Any, Any]:
 
 
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    if not isinstance(value, str):
+        return _check.short(value, 80)
+    return value if len(value) <= 80 else f"{value[:77]}..."
 
 
 def tasks(over: Mapping[str, Mapping[Any, Any]], same: Mapping[str, Any], threads: int) -> list[SweepTask]:
@@ -198,7 +199,7 @@ def tasks(over: Mapping[str, Mapping[Any, Any]], same: Mapping[str, Any], thread
     out: dict[str, SweepTask] = {}
     with _blas.one_thread():
         for place in product(*(values.items() for values in over.values())):
-            name = ", ".join(f"{x}={label}" for x, (label, _) in zip(over, place, strict=True))
+            name = ", ".join(f"{x}={_text(label)}" for x, (label, _) in zip(over, place, strict=True))
             given = {**same, **{x: value for x, (_, value) in zip(over, place, strict=True)}}
             try:
                 task = _task(name, given, threads, sources)
@@ -223,8 +224,11 @@ def _task(name: str, given: Mapping[str, Any], threads: int, sources: _Sources) 
 
 
 def _seed(rng: object) -> int:
+    message = f"rng must be a whole number of at least 0 in a sweep, so that it is found again; got {_check.show(rng)}"
     if not _check.is_number(rng, numbers.Integral):
-        raise TypeError(f"rng must be a whole number in a sweep, so that it is found again; got {_check.show(rng)}")
+        raise TypeError(message)
+    if rng < 0:  # type: ignore[operator]
+        raise ValueError(message)
     return seed_of(int(rng))  # type: ignore[call-overload]
 
 

@@ -220,20 +220,20 @@ def files() -> dict[str, tuple[int, int]]:
     } | {os.path.join(folder, name): (0, 0) for folder, folders, _ in os.walk(".") for name in folders}
 
 
-def complaint(error: BaseException, name: str, value: object) -> str:
-    """Return what is wrong with a refusal; nothing if it is as it must be."""
+def complaint(error: BaseException, names: list[str]) -> str:
+    """Return what is wrong with a refusal, which must say one of the names; nothing if it is as it must be."""
     text = str(error)
     if isinstance(error, OSError) and not isinstance(error, ValueError):
         return "" if error.filename is not None and repr(error.filename) in text else f"no path in {error!r}"
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, MemoryError):
-        return complaint(error.__cause__, name, value)
+        return complaint(error.__cause__, names)
     if isinstance(error, MemoryError):
         return "" if re.fullmatch(r".* would take [\d.]+ GB; [\d.]+ GB are available", text) else f"bare {error!r}"
     if type(error) not in (TypeError, ValueError, pl.FileError):
         return f"{type(error).__name__}: {text[:120]}"
     if "\n" in text or len(text) > 250:
         return f"a long message: {text[:120]!r}"
-    if not re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text):
+    if not any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names):
         return f"the message does not name it: {text}"
     if not re.search(r"\b(must|needs|is no|is damaged|are refused)\b", text):
         return f"the message does not say what is allowed: {text}"

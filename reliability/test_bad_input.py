@@ -161,7 +161,9 @@ class Matrix:
         self.refused += 1
         if cell.value.kind == "taken":
             self.findings.append(f"{cell}: refused, {became.error!r}")
-        said = complaint(became.error, cell.name, cell.value.value)
+        given = cell.call.arguments[cell.name]
+        names = [cell.name, *given] if isinstance(given, dict) else [cell.name]
+        said = complaint(became.error, names)
         if said and not self._about_another(cell, said, became.error):
             self.findings.append(f"{cell}: {said}")
         seconds = became.seconds if became.seconds < SLOWEST else fastest(cell.again)

@@ -177,6 +177,8 @@ def values_for(base: Any) -> Iterator[Value]:
         yield Value("other mapping", "alike", MappingProxyType(base), base)
         yield Value("wrong key", "refused", dict(zip(itertools.count(), base.values(), strict=False)))
         yield Value("wrong value", "refused", dict.fromkeys(base, object()))
+        for name, make in REFUSED.items():
+            yield Value(f"{name} among the values", "refused", {x: [make()] for x in base})
 
 
 def _as_array(base: Any) -> np.ndarray | None:

@@ -88,7 +88,7 @@ def test_sequences_are_taken_up_to_their_end_and_not_beyond():
     assert _check.sequence("x", itertools.repeat(2), 3, "numbers") == [2] * 4
     with pytest.raises(ValueError, match="x must be 3 names, one each; got 4 or more"):
         _check.names("x", itertools.repeat("a"), 3)
-    with pytest.raises(ValueError, match="flip must be one number or 3, one per node; got 10$"):
+    with pytest.raises(ValueError, match=r"flip must be one number or 3, one per node; got 10$"):
         _check.flips("flip", [0.1] * 10, 3, "node")
 
 
