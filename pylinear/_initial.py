@@ -13,6 +13,7 @@ from pylinear import _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, frozen
 from pylinear._random import RNG, Use, as_generator, generator
+from pylinear._rule import check_data
 
 
 class Weights(NamedTuple):
@@ -58,7 +59,7 @@ def _cuts(n_features: int, hidden: int, at_once: int = _PART) -> Iterator[slice]
 
 def _checked(data: Dataset, hidden: int, rng: RNG) -> tuple[int, np.random.Generator]:
     """Return the arguments of `draw`, once it is known that there is room for the weights."""
-    hidden = _check.integer("hidden", hidden)
+    data, hidden = check_data(data), _check.integer("hidden", hidden)
     _memory.require(f"weights of {hidden} hidden units", 8 * hidden * (data.n_inputs + data.n_features))
     return hidden, as_generator(rng)
 
@@ -87,11 +88,11 @@ class Gaussian:
     def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
         """Return weights for ``data`` and ``hidden`` hidden units."""
         hidden, rng = _checked(data, hidden, rng)
-        w21, parts = self.stream(data, hidden, rng, at_once=data.n_features * hidden)
+        w21, parts = self._stream(data, hidden, rng, at_once=data.n_features * hidden)
         w32 = next(parts)
         return Weights(w21, w32 if data.n_features >= hidden else np.ascontiguousarray(w32.T))
 
-    def stream(self, data: Dataset, hidden: int, rng: np.random.Generator, *, at_once: int = _PART) -> Stream:
+    def _stream(self, data: Dataset, hidden: int, rng: np.random.Generator, *, at_once: int = _PART) -> Stream:
         """Return the same weights, ``at_once`` entries of W32 at a time."""
         short = min(data.n_features, hidden)
         w21 = rng.normal(scale=self.scale, size=(hidden, data.n_inputs))
@@ -129,7 +130,7 @@ class Decoupled:
         w21, left, right = self._factors(data, hidden, rng)
         return Weights(w21, left @ right.T)
 
-    def stream(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Stream:
+    def _stream(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Stream:
         """Return the same weights, W32 in parts."""
         w21, left, right = self._factors(data, hidden, rng)
         long, short = (left, right) if data.n_features >= hidden else (right, left)
@@ -138,17 +139,18 @@ class Decoupled:
     def _factors(self, data: Dataset, hidden: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
         """Return W21, and W32 as a product U diag(d) times R^T."""
         modes = data.modes
-        c, d = self.strengths(modes.s.size)
+        c, d = strengths_of(self, modes.s.size)
         k = min(hidden, modes.s.size)
         r = np.linalg.qr(rng.standard_normal((hidden, k)))[0]
         return (r * c[:k]) @ modes.v[:, :k].T, modes.u[:, :k] * d[:k], r
 
-    def strengths(self, n_modes: int) -> tuple[Floats, Floats]:
-        """Return c and d for each of ``n_modes`` modes."""
-        for name, value in (("c", self.c), ("d", self.d)):
-            if np.ndim(value) and np.size(value) != n_modes:
-                raise ValueError(f"{name} must be one number or one per mode, {n_modes}; got {np.size(value)}")
-        return np.broadcast_to(self.c, n_modes), np.broadcast_to(self.d, n_modes)
+
+def strengths_of(init: Decoupled, n_modes: int) -> tuple[Floats, Floats]:
+    """Return c and d for each of ``n_modes`` modes."""
+    for name, value in (("c", init.c), ("d", init.d)):
+        if np.ndim(value) and np.size(value) != n_modes:
+            raise ValueError(f"{name} must be one number or one per mode, {n_modes}; got {np.size(value)}")
+    return np.broadcast_to(init.c, n_modes), np.broadcast_to(init.d, n_modes)
 
 
 class Balanced(Decoupled):
@@ -217,7 +219,7 @@ class Start:
     def stream(self, run: int) -> Stream:
         """Return the weights of one run, W32 in parts."""
         if not isinstance(self.init, Given):
-            return self.init.stream(self.data, self.hidden, self.rng(run))
+            return self.init._stream(self.data, self.hidden, self.rng(run))
         w21, w32 = self.init.of_run(run)
         long = w32 if self.data.n_features >= self.hidden else w32.T
         return Stream(w21, (long[cut] for cut in _cuts(self.data.n_features, self.hidden)))

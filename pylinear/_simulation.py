@@ -250,6 +250,8 @@ class Simulation:
         >>> sim.epochs, len(losses), losses[-1] < 0.01
         (110.0, 11, True)
         """
+        _check.function("until", until)
+        _check.function("hook", hook)
         count = self._length(epochs, presentations, until)
         if until is None and hook is None:
             if every is not None:
@@ -454,6 +456,7 @@ class Simulation:
         >>> sim.w32[0].tolist()
         [1.0, 0.0, 1.0]
         """
+        writable = _check.switch("writable", writable)
         with self._idle():
             network = self._network
             lower, w32 = network.views()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pylinear import _check, _engine, _executor, _files, _tasks
 from pylinear._dataset import Dataset
 from pylinear._executor import Executor, ExecutorError, ExecutorGoneError, NoResultError
-from pylinear._progress import Progress, Report, reporter
+from pylinear._progress import Progress, Report, check_progress, reporter
 from pylinear._tasks import Result, SweepTask
 from pylinear._workers import WorkerDiedError, Workers
 
@@ -102,6 +102,7 @@ def sweep(
     """
     _engine.core()
     _executor.check(executor)
+    check_progress(progress)
     threads = 1 if threads is None else _check.threads(threads)
     _tasks.check_names(over, same)
     axes = _tasks.axes(over)

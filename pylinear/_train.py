@@ -17,7 +17,7 @@ from pylinear._dataset import Dataset
 from pylinear._initial import Decoupled, Gaussian, Start
 from pylinear._plan import Plan, planned
 from pylinear._problem import Layers, Problem
-from pylinear._progress import Progress, Report, reporter
+from pylinear._progress import Progress, Report, check_progress, reporter
 from pylinear._random import RNG, Use, philox_key, seed_of
 from pylinear._record import Core, Flow, Record, Settled, Task
 from pylinear._reduction import Reduce, Reducer, choose
@@ -80,8 +80,8 @@ def train(
         network as it stands. What was done is in ``Run.reduction``.
     tol : float
         For "krylov" and "law": the largest difference between two levels of the projection, in units of each recorded
-        quantity's largest value; above 0, at least 1e-5 in float32. For the flow also ten times the tolerance of the
-        integrator, from 1e-12 to 1e-2.
+        quantity's largest value; above 0 and at most 1, no less than 1e-5 in float32. For the flow also ten times the
+        tolerance of the integrator, 1e-12 to 1e-2.
     runs : int
         Number of networks. Run k depends on ``rng`` and k alone.
     rng : int, SeedSequence, BitGenerator, Generator or None
@@ -148,6 +148,7 @@ def train(
     [1.0, 1.0, 1.0, 1.0]
     """
     _engine.core()
+    check_progress(progress)
     plan, first, reduce = planned(
         data,
         hidden=hidden,

@@ -131,8 +131,8 @@ def test_the_numbers_drawn_do_not_depend_on_the_parts(monkeypatch):
         cut = pl.train(data, **arguments, epochs=5, reduce="exact")
         np.testing.assert_allclose(cut.mode_strengths, one.mode_strengths, rtol=1e-9, atol=1e-20)
         np.testing.assert_array_equal(
-            next(pl.Gaussian(1.0).stream(data, hidden, np.random.default_rng(0), at_once=10**6).parts),
-            np.concatenate(list(pl.Gaussian(1.0).stream(data, hidden, np.random.default_rng(0)).parts)),
+            next(pl.Gaussian(1.0)._stream(data, hidden, np.random.default_rng(0), at_once=10**6).parts),
+            np.concatenate(list(pl.Gaussian(1.0)._stream(data, hidden, np.random.default_rng(0)).parts)),
         )
         monkeypatch.undo()
 

@@ -58,7 +58,8 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
     >>> mean.get_xlabel()
     'rate x $s_1$'
     """
-    if not isinstance(orders, Mapping) or not orders or not all(isinstance(x, GapOrder) for x in orders.values()):
+    named = isinstance(orders, Mapping) and all(isinstance(name, str) for name in orders)
+    if not named or not orders or not all(isinstance(x, GapOrder) for x in orders.values()):
         raise TypeError(f"orders must be a mapping of names to pylinear.GapOrder; got {_check.show(orders)}")
     causes = [name for name in _PANELS if any(name in found.gaps for found in orders.values())]
     axes = own_figure(figure, (4.2 * len(causes), 4.2)).subplots(1, len(causes), squeeze=False, sharex=True)[0]

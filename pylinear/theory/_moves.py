@@ -11,7 +11,7 @@ from pylinear import _blas, _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, Modes
 from pylinear._flow import averaged, integrate
-from pylinear.theory._domain import check_length, switch, times_of
+from pylinear.theory._domain import check_length, times_of
 from pylinear.theory._exact import orthonormal_completion
 
 
@@ -161,10 +161,10 @@ def simplified_flow(
     w21, w32 = _layers_for(data, w21, w32)
     check_length(times, tau, data)
     moves = Moves(
-        switch("decorrelated", decorrelated),
-        switch("coordinates", coordinates),
-        switch("diagonal", diagonal),
-        switch("balanced", balanced),
+        _check.switch("decorrelated", decorrelated),
+        _check.switch("coordinates", coordinates),
+        _check.switch("diagonal", diagonal),
+        _check.switch("balanced", balanced),
     )
     with _blas.one_thread():
         return simplified(times / tau, w21, w32, data.modes, data.inputs, moves, rtol)

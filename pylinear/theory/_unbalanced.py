@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pylinear import _check
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain, require, tau_of, time_of
+from pylinear.theory._domain import broadcast, in_domain, in_range, require, tau_of, time_of
 from pylinear.theory._modes import log_ratio
 
 
@@ -155,7 +155,7 @@ def mode_strength_unbalanced(t: ArrayLike, s: ArrayLike, p0: ArrayLike, q0: Arra
     turned = s < 0
     with np.errstate(all="ignore"):
         a = _grown(t, np.abs(s), np.where(turned, q0, p0), np.where(turned, p0, q0), tau)
-    return np.where(turned, -a, a)
+    return in_range(np.where(turned, -a, a), s=s, p0=p0, q0=q0)
 
 
 def _grown(t: Floats, s: Floats, p0: Floats, q0: Floats, tau: Floats) -> Floats:
@@ -219,11 +219,12 @@ def half_time_unbalanced(s: ArrayLike, p0: ArrayLike, q0: ArrayLike, tau: ArrayL
     broadcast(s, p0, q0, tau)
     to_go = s - (p0 - q0) / 2
     require(to_go >= 0, "p0 must be at most 2 s + q0, or the mode starts above s / 2", p0=p0, s=s, q0=q0)
-    with np.errstate(over="ignore", divide="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         K = np.sqrt(p0) * np.sqrt(q0)
         S, H = np.hypot(s, K / 2), np.hypot(s, K)
         # Each distance between the p's as a sum or a product of positive numbers.
         rest = (s + H + p0) / (H + (p0 + q0) / 2) * to_go  # p_h - p0
         below = p0 + K / 2 * (K / (S + s))  # p0 - p_-
         above = s + 3 * s * (s / (2 * S + H))  # p_+ - p_h
-        return np.asarray(tau / (2 * S) * (log_ratio(rest, below) + log_ratio(rest, above)))
+        time = tau / S / 2 * (log_ratio(rest, below) + log_ratio(rest, above))
+    return in_range(time, s=s, p0=p0, q0=q0, tau=tau)
