@@ -209,5 +209,33 @@ def fail_below(scale):
         print(json.dumps(told), flush=True)
 
 
+def refuse():
+    """Ask for more than the limit of the process leaves; print what was said."""
+    large = pl.Tree((2,) * 14, 0.1)
+    data, w21, w32, rate = problem(200_000, 8)
+    asked = {
+        "sample": lambda: TREE.sample(10**8, rng=1),
+        "sample_bits": lambda: TREE.sample_bits(10**10, rng=1),
+        "gram": lambda: large.gram(10, rng=1),
+        "covariance": lambda: large.covariance,
+        "simulation": lambda: pl.Simulation(data, np.ones((2000, 5)), np.broadcast_to(0.1, (200_000, 2000)), rate=rate),
+        "train": lambda: pl.train(data, hidden=8, rate=rate, epochs=1, init=(w21, w32), runs=1000, reduce=False),
+        "record": lambda: pl.train(data, hidden=8, rate=rate, epochs=1e9, record=2**31),
+    }
+    data.modes  # noqa: B018 (the linear algebra has its own memory by now)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 2**28, resource.RLIM_INFINITY))
+    for name, call in asked.items():
+        print(json.dumps({"call": name, "said": said(call)}), flush=True)
+
+
+def said(call):
+    try:
+        call()
+    except MemoryError as error:
+        return str(error)
+    return "nothing"
+
+
 if __name__ == "__main__":
-    {"fail_each": fail_each, "fail_below": fail_below}[sys.argv[1]](*sys.argv[2:])
+    {"fail_each": fail_each, "fail_below": fail_below, "refuse": refuse}[sys.argv[1]](*sys.argv[2:])
