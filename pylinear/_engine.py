@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _check
+from pylinear import _check, _memory
 
 if TYPE_CHECKING:
     from pylinear._problem import Layers, Problem
@@ -161,6 +161,7 @@ class Diffusion:
                     return
                 part(rank, start)
 
+        _memory.require_threads(self.threads)
         pool = ThreadPoolExecutor(self.threads)
         try:
             for future in [pool.submit(run, rank) for rank in range(self.threads)]:

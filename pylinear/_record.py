@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _engine, theory
+from pylinear import _engine, _memory, theory
 from pylinear._check import Floats
 from pylinear._flow import averaged, integrate
 from pylinear._problem import Layers, Problem
@@ -109,6 +109,7 @@ class Task:
             return one(), other()
         from concurrent.futures import ThreadPoolExecutor
 
+        _memory.require_threads(1)
         with ThreadPoolExecutor(1) as pool:
             beside = pool.submit(one)
             second = other()

@@ -444,7 +444,7 @@ class Simulation:
         ------
         ValueError
             At the end of the block, if a weight is not finite then. The simulation stands as "diverged" until
-            others are set.
+            others are set, as after a MemoryError there.
 
         Examples
         --------
@@ -469,19 +469,19 @@ class Simulation:
             finally:
                 w21.flags.writeable = w32.flags.writeable = False
                 if writable:
+                    self._changed()
+                    self.status = "diverged"  # unless all that follows is well
                     if not in_place:
                         lower[:], self._start = self._inputs.lower(w21), w21.copy()
-                    self._changed()
                     self._check_written(w21, network.weights_changed()[0])
+                    self.status = "ok"
 
     def _check_written(self, w21: NDArray[Any], w32_norm: float) -> None:
         """Raise, in all processes of a group alike, unless training can go on from what has been written."""
-        status, self.status = self.status, "diverged"
         self._ranks.check_same({"w21": w21})
         for name, size in (("w21", np.sum(np.abs(w21))), ("w32", w32_norm)):
             if not np.isfinite(size):
                 raise ValueError(f"{name} must be finite when the block ends; set it anew before training goes on")
-        self.status = status
 
     @property
     def hidden(self) -> NDArray[Any]:

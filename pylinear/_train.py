@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pylinear import _blas, _configuration, _engine
+from pylinear import _blas, _configuration, _engine, _memory
 from pylinear._dataset import Dataset
 from pylinear._initial import Decoupled, Gaussian, Start
 from pylinear._plan import Plan, planned
@@ -244,6 +244,7 @@ class _Training:
         """Train all networks."""
         from concurrent.futures import ThreadPoolExecutor
 
+        _memory.require_threads(self._plan.workers)
         pool = ThreadPoolExecutor(self._plan.workers)
         tasks: list[Future[None]] = []
         interrupted = False

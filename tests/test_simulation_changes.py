@@ -343,6 +343,30 @@ class TestWeights:
         other.join()
         assert order == ["written", 42.0]
 
+    def test_weights_are_not_trained_on_before_they_have_been_looked_at(self):
+        class NoMemory:
+            def __init__(self, network):
+                self.network = network
+
+            def __getattr__(self, name):
+                return getattr(self.network, name)
+
+            def weights_changed(self):
+                raise MemoryError
+
+        sim = simulation()
+        sim.advance(presentations=3)  # inside a block, whose start the network remembers
+        w32, network = 2 * sim.w32, sim._network
+        sim._network = NoMemory(network)
+        with pytest.raises(MemoryError):
+            sim.w32 = w32
+        sim._network = network
+        sim.advance(presentations=1)
+        assert (sim.status, sim.presentations) == ("diverged", 3)
+        sim.w32 = w32
+        sim.advance(presentations=1)
+        assert (sim.status, sim.presentations) == ("ok", 4)
+
     def test_weights_that_are_not_finite(self):
         sim = simulation()
         with pytest.raises(ValueError, match="w32 must be finite"), sim.weights(writable=True) as (_, w32):

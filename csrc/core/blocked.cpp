@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/network.hpp"
 #include "core/panels.hpp"
@@ -51,9 +52,9 @@ bool Network<T>::open_block(Team& team, std::uint64_t until) {
   show_block(team);
   if (!block_stays_in_range()) return false;
   if (const std::uint64_t left = until - position_; left < block.shown.size()) {
-    Snapshot before;
-    take_snapshot(before);
-    snapshot_ = std::move(before);
+    if (!spare_) spare_.emplace();
+    take_snapshot(*spare_);
+    snapshot_ = std::exchange(spare_, std::nullopt);
     block.shown.resize(left);
     show_block(team);
   }

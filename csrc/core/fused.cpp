@@ -22,10 +22,9 @@ template <class T>
 void Network<T>::hidden_of_item(Index item, T* h) {
   // In the parts and the order of learn_lower, to the same bits.
   const T* x = data_->inputs + item * data_->n_inputs;
-  Array<T> part(data_->n_inputs > kInputs ? stride_ : 0);
   std::fill_n(h, stride_, T{0});
   for (Index first = 0; first < data_->n_inputs; first += kInputs) {
-    T* sum = first == 0 ? h : part.data();
+    T* sum = first == 0 ? h : h_next_.data();
     std::fill_n(sum, stride_, T{0});
     kernels_.forward({std::min(kInputs, data_->n_inputs - first), lower_.data() + first * stride_, stride_, units_,
                       nullptr, x + first, 0, nullptr, sum});
@@ -129,7 +128,6 @@ void Network<T>::learn_lower(Team& team) {
     return;
   }
   const Index n_inputs = data_->n_inputs, parts = (n_inputs + kInputs - 1) / kInputs;
-  if (h_next_.size() == 0) h_next_ = Array<T>(parts * stride_);
   hidden_item_ = schedule_.item(position_);
   team.share(parts, [&](Index part, int) {
     T* h = h_next_.data() + part * stride_;

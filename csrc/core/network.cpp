@@ -99,13 +99,13 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   g_ = Array<T>(n_segments_ * stride_);
   squares_ = Array<T>(n_segments_ * kSquares);
   norms_.resize(static_cast<std::size_t>(n_segments_));
+  make_room();
   measure_outputs();
   for (Index p = 0; p < n_items; ++p) largest_input_ = std::max(largest_input_, std::sqrt(data_->input_squares[p]));
   set_rate(rate);
   if (route != Route::blocked) return;
 
   const Index b = longest_block_;
-  block_stride_ = row_stride<T>(b);
   block_.h = Array<T>(b * stride_);
   block_.rate_h = Array<T>(b * stride_);
   block_.minus_h = Array<T>(hidden_ * round_up(b, kernels_.lanes));
@@ -119,6 +119,21 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
        {&block_.minus_k, &block_.inverse, &block_.left, &block_.errors, &block_.mix_g, &block_.mix_h}) {
     *matrix = Array<T>(b * block_stride_);
   }
+}
+
+template <class T>
+void Network<T>::make_room() {
+  // Whatever is needed between the first weight that a presentation changes and the last is there beforehand: what
+  // runs out of memory must not leave half a presentation behind.
+  const Index b = longest_block_, size = static_cast<Index>(sizeof(T));
+  block_stride_ = row_stride<T>(b);
+  if (route_ == Route::blocked) block_.shown.reserve(static_cast<std::size_t>(b));
+  if (data_->inputs != nullptr) h_next_ = Array<T>((data_->n_inputs + kInputs - 1) / kInputs * stride_);
+  if (group_.size == 1) return;
+  bounds_.resize(static_cast<std::size_t>(group_.size) + 1);
+  const Index told = std::max(data_->n_items, data_->n_modes + 1) * static_cast<Index>(sizeof(double));
+  const Index block = route_ == Route::blocked ? (b * (stride_ + block_stride_) + kSquares) * size : 0;
+  exchanged_.reserve(static_cast<std::size_t>((std::max({told, block, (units_ + 1) * size}) + 1) * n_segments_));
 }
 
 template <class T>
@@ -164,8 +179,9 @@ bool Network<T>::exchange(std::initializer_list<Share> shares, bool stop) {
   Index record = 1;
   for (const Share& share : shares) record += share.bytes;
   const Cut cut(data_->n_features);
-  std::vector<Index> bounds;
-  for (int rank = 0; rank <= group_.size; ++rank) bounds.push_back(record * cut.first(rank, group_));
+  for (int rank = 0; rank <= group_.size; ++rank) {
+    bounds_[static_cast<std::size_t>(rank)] = record * cut.first(rank, group_);
+  }
   exchanged_.resize(static_cast<std::size_t>(record * n_segments_));
   const auto for_shares = [&](Index segment, auto copy) {
     std::byte* at = exchanged_.data() + segment * record;
@@ -179,7 +195,7 @@ bool Network<T>::exchange(std::initializer_list<Share> shares, bool stop) {
     *for_shares(segment, [](std::byte* own, std::byte* at, std::size_t n) { std::memcpy(at, own, n); }) =
         std::byte{stop};
   }
-  group_.gather(exchanged_.data(), bounds);
+  group_.gather(exchanged_.data(), bounds_);
   bool any = false;
   for (Index segment = 0; segment < n_segments_; ++segment) {
     const std::byte* stops =
@@ -336,7 +352,8 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
   const std::uint64_t seen = position_;
   if (until > position_ && snapshot_) {
     restore(*snapshot_);
-    snapshot_.reset();
+    // The memory stays for the snapshot of this call: without it, the network could not come back to `seen`.
+    spare_ = std::exchange(snapshot_, std::nullopt);
   }
   const auto b = static_cast<double>(route_ == Route::blocked ? longest_block_ : 1);
   const double work =
@@ -359,6 +376,7 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
     }
   }
   std::atomic_ref(reached_).store(position_, std::memory_order_relaxed);
+  if (route_ == Route::blocked) spare_.reset();
 }
 
 template class Network<float>;

@@ -147,6 +147,7 @@ class Network {
 
   bool exchange(std::initializer_list<Share> shares, bool stop = false);
   double measured_w32_norm();
+  void make_room();
   void measure_outputs();
 
   int useful_threads(const Record<T>& record, int threads) const;
@@ -211,13 +212,15 @@ class Network {
   // On the blocked route a call may end inside a block. The block is then computed again from its start by the next
   // call, so that the trajectory does not depend on where the calls ended.
   std::optional<Snapshot> snapshot_;
-  std::optional<Snapshot> spare_;  // of a network so small that it is trained first and looked at afterwards
+  // Of a network so small that it is trained first and looked at afterwards; on the blocked route, memory for the next.
+  std::optional<Snapshot> spare_;
   Status status_ = Status::ok;
   int threads_ = 1;  // of the last call
 
   Index n_segments_, segment_rows_, panel_rows_, longest_block_, block_stride_ = 0;
   bool told_to_stop_ = false;  // by any process of the group
   std::vector<std::byte> exchanged_;
+  std::vector<Index> bounds_;  // a process: where its part of what is exchanged begins
   std::vector<double> norms_;  // a segment: of its rows of W32
   std::vector<double> item_norms_;
   double outputs_norm_ = 0, largest_input_ = 0;
