@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pylinear import _check
+from pylinear._problem import parts
 
 if TYPE_CHECKING:
     from pylinear._problem import Layers, Problem
@@ -228,20 +229,49 @@ class TrainingSet:
         )
 
     def network(
-        self, layers: Layers, *, route: str, update: str, rate: float, order: Order, position: int = 0, **ranks: Any
+        self,
+        layers: Layers,
+        *,
+        route: str,
+        update: str,
+        rate: float,
+        order: Order,
+        position: int = 0,
+        stop: Any = None,
+        poll: Callable[[], None] = lambda: None,
+        **ranks: Any,
     ) -> Any:
-        """Return a core network with these weights after so many presentations; `ranks` tell who shares it."""
-        return self._network(
+        """Return a core network with these weights after so many presentations; `ranks` tell who shares it.
+
+        `poll` is called now and then, and may raise; where `stop` is raised it has to.
+        """
+        network = self._network(
             data=self._training_set,
             route=route,
             update=update,
+            hidden=layers.w32.shape[1],
             rate=rate,
             **order.arguments,
-            position=position,
-            lower=self.cast("w21", layers.lower),
-            w32=self.cast("w32", layers.w32),
             **ranks,
         )
+        for name, array, place in zip(("w21", "w32"), layers, network.views(), strict=True):
+            self._copy(name, array, place, poll)
+        while (norms := network.weights_changed(core().StopFlag() if stop is None else stop)) is None:
+            poll()
+        network.set_state(position, norms[0], norms[1])
+        return network
+
+    def _copy(self, name: str, array: NDArray[Any], place: NDArray[Any], poll: Callable[[], None]) -> None:
+        """Write `array` to where the core has it."""
+        if array.shape != place.shape:
+            raise ValueError(f"{name} must be an array of shape {place.shape}; got shape {array.shape}")
+        try:
+            for rows in parts(*array.shape):
+                poll()
+                place[rows] = self.cast(name, array[rows])
+        except ValueError:
+            self.cast(name, array)  # tells which entry of all it was
+            raise
 
     def cast(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
         """Return `array` in the type of the run, or raise if that is too small for a number in it."""

@@ -26,8 +26,10 @@ class Network64:
         """
         Bytes that a network of these sizes takes at the most.
         """
-    def __init__(self, data: TrainingSet64, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, position: typing.SupportsInt | typing.SupportsIndex, lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64], rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
-        ...
+    def __init__(self, data: TrainingSet64, route: str, update: str, hidden: typing.SupportsInt | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
+        """
+        All weights are 0 at first.
+        """
     def lower(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
     def record(self, presentations: numpy.typing.NDArray[numpy.int64], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float64] | None = None, lower: numpy.typing.NDArray[numpy.float64] | None = None, w32: numpy.typing.NDArray[numpy.float64] | None = None) -> tuple[int, str]:
@@ -52,9 +54,9 @@ class Network64:
         """
     def w32(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
-    def weights_changed(self) -> tuple[float, float]:
+    def weights_changed(self, stop: StopFlag = None) -> tuple[float, float] | None:
         """
-        The norms of W32 and of the lower layer, which are finite if all weights are.
+        The norms of W32 and of the lower layer, which are finite if all weights are. With a flag it can be stopped, and returns None.
         """
     @property
     def position(self) -> int:
@@ -78,8 +80,10 @@ class Network32:
         """
         Bytes that a network of these sizes takes at the most.
         """
-    def __init__(self, data: TrainingSet32, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, position: typing.SupportsInt | typing.SupportsIndex, lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32], rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
-        ...
+    def __init__(self, data: TrainingSet32, route: str, update: str, hidden: typing.SupportsInt | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
+        """
+        All weights are 0 at first.
+        """
     def lower(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
     def record(self, presentations: numpy.typing.NDArray[numpy.int64], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float32] | None = None, lower: numpy.typing.NDArray[numpy.float32] | None = None, w32: numpy.typing.NDArray[numpy.float32] | None = None) -> tuple[int, str]:
@@ -104,9 +108,9 @@ class Network32:
         """
     def w32(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
-    def weights_changed(self) -> tuple[float, float]:
+    def weights_changed(self, stop: StopFlag = None) -> tuple[float, float] | None:
         """
-        The norms of W32 and of the lower layer, which are finite if all weights are.
+        The norms of W32 and of the lower layer, which are finite if all weights are. With a flag it can be stopped, and returns None.
         """
     @property
     def position(self) -> int:

@@ -22,10 +22,12 @@ class Stop:
         self._lock = Lock()
         self._flags: dict[Any, Callable[[], float]] = {}
         self.decided = False
+        self.ended = _engine.core().StopFlag()  # for the core, raised with `decided`
 
     def set(self) -> None:
         """Stop everything."""
         self.decided = True
+        self.ended.set()
         self._raise_flags()
 
     def poll(self) -> None:

@@ -467,7 +467,9 @@ def test_a_late_difference_counts():
 
     def trained(strengths, maps=None):
         loss = np.ones(len(strengths))
-        return Trained(layers, Record(strengths, loss, strengths[0], layers, None, None, maps, "ok", 4))
+        return Trained(
+            layers, Record(strengths, loss, strengths[0], lambda: layers, (3, 2, 2), None, None, maps, "ok", 4)
+        )
 
     ones = np.ones((3, 2))
     late = ones.copy()

@@ -89,14 +89,6 @@ py::array_t<T> view(T* data, Index rows, const Network<T>& network, const py::ob
 }
 
 template <class T>
-void copy_in(const ArrayArg<T>& from, Index rows, Network<T>& network, T* to, const char* name) {
-  require_shape(from, {rows, network.hidden()}, name);
-  for (Index i = 0; i < rows; ++i) {
-    std::copy_n(from.data() + i * network.hidden(), network.hidden(), to + i * network.stride());
-  }
-}
-
-template <class T>
 py::array_t<T> copy_out(const T* from, Index rows, const Network<T>& network) {
   py::array_t<T> to({rows, network.hidden()});
   for (Index i = 0; i < rows; ++i) {
@@ -165,25 +157,17 @@ void bind_network(py::module_& module, const char* set_name, const char* network
 
   py::class_<Network<T>>(module, network_name)
       .def(py::init([](std::shared_ptr<TrainingSet<T>> data, const std::string& route, const std::string& update,
-                       double rate, const std::string& order, std::uint64_t key, const ArrayArg<std::int64_t>& given,
-                       std::uint64_t shift, std::uint64_t position, const ArrayArg<T>& lower, const ArrayArg<T>& w32,
-                       int rank, int ranks, const py::object& gather) {
-             const Index hidden = w32.ndim() == 2 ? w32.shape(1) : 0;
+                       Index hidden, double rate, const std::string& order, std::uint64_t key,
+                       const ArrayArg<std::int64_t>& given, std::uint64_t shift, int rank, int ranks,
+                       const py::object& gather) {
              Schedule schedule = make_schedule(order, data->n_items, key, given, shift);
-             auto network = std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes),
-                                                         named<Update>(update, kUpdates), hidden, rate,
-                                                         std::move(schedule), make_group(rank, ranks, gather));
-             copy_in(lower, network->lower_rows(), *network, network->lower(), "lower");
-             copy_in(w32, n_rows(*network), *network, network->w32(), "w32");
-             network->weights_changed();
-             State state = network->state();
-             state.position = position;
-             network->set_state(state);
-             return network;
+             return std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes),
+                                                 named<Update>(update, kUpdates), hidden, rate, std::move(schedule),
+                                                 make_group(rank, ranks, gather));
            }),
-           py::arg("data"), py::arg("route"), py::arg("update"), py::arg("rate"), py::arg("order"), py::arg("key"),
-           py::arg("given").noconvert(), py::arg("shift"), py::arg("position"), py::arg("lower").noconvert(),
-           py::arg("w32").noconvert(), py::arg("rank") = 0, py::arg("ranks") = 1, py::arg("gather") = py::none())
+           py::arg("data"), py::arg("route"), py::arg("update"), py::arg("hidden"), py::arg("rate"), py::arg("order"),
+           py::arg("key"), py::arg("given").noconvert(), py::arg("shift"), py::arg("rank") = 0, py::arg("ranks") = 1,
+           py::arg("gather") = py::none(), "All weights are 0 at first.")
       .def_static(
           "bytes",
           [](const std::string& route, const std::string& update, Index n_features, Index n_items, Index n_inputs,
@@ -212,13 +196,21 @@ void bind_network(py::module_& module, const char* set_name, const char* network
           "The lower layer and W32 in their place. After writing to them, call weights_changed.")
       .def(
           "weights_changed",
-          [](Network<T>& n) {
+          [](Network<T>& n, const StopFlag* flag) {
             settled(n);
-            const py::gil_scoped_release release;
-            n.weights_changed();
-            return std::pair(n.state().w32_norm, n.state().lower_norm);
+            Stop stop = flag == nullptr ? Stop() : make_stop(flag);
+            bool complete;
+            {
+              const py::gil_scoped_release release;
+              complete = n.weights_changed(stop);
+            }
+            rethrow_signal();
+            const State state = n.state();
+            return complete ? std::optional(std::pair(state.w32_norm, state.lower_norm)) : std::nullopt;
           },
-          "The norms of W32 and of the lower layer, which are finite if all weights are.")
+          py::arg("stop") = py::none(),
+          "The norms of W32 and of the lower layer, which are finite if all weights are. With a flag it can be stopped,"
+          " and returns None.")
       .def(
           "set_rate", [](Network<T>& n, double rate) { settled(n).set_rate(rate); }, py::arg("rate"))
       .def(
