@@ -215,15 +215,21 @@ class Order:
 class TrainingSet:
     """A problem as the core reads it: arrays of one dtype, shared by any number of networks."""
 
-    def __init__(self, problem: Problem, dtype: str, n_features: int | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        dtype: str,
+        n_features: int | None = None,
+        poll: Callable[[], None] = lambda: None,
+    ) -> None:
         inputs = problem.inputs
         self.dtype = np.dtype(dtype)
         self._network = _network_class(dtype)
         self._training_set = getattr(core(), f"TrainingSet{dtype[-2:]}")(
-            outputs=self.cast("outputs", problem.outputs),
-            inputs=None if inputs.read is None else self.cast("inputs", inputs.read.T),
+            outputs=self._shared("outputs", problem.outputs, poll),
+            inputs=None if inputs.read is None else self._shared("inputs", inputs.read.T, poll),
             input_squares=inputs.squares,
-            synthesizers=self.cast("u", problem.synthesizers),
+            synthesizers=self._shared("u", problem.synthesizers, poll),
             coefficients=np.ascontiguousarray(inputs.coefficients, dtype=np.float64),
             n_features=len(problem.outputs) if n_features is None else n_features,
         )
@@ -256,10 +262,17 @@ class TrainingSet:
         )
         for name, array, place in zip(("w21", "w32"), layers, network.views(), strict=True):
             self._copy(name, array, place, poll)
-        while (norms := network.weights_changed(core().StopFlag() if stop is None else stop)) is None:
+        while not network.begin(position, core().StopFlag() if stop is None else stop):
             poll()
-        network.set_state(position, norms[0], norms[1])
         return network
+
+    def _shared(self, name: str, array: NDArray[Any], poll: Callable[[], None]) -> NDArray[Any]:
+        """Return `array` as the core reads it: itself, or a copy where it is of another type."""
+        if array.dtype == self.dtype and array.flags.c_contiguous:
+            return self.cast(name, array)
+        out = np.empty(array.shape, self.dtype)
+        self._copy(name, array, out, poll)
+        return out
 
     def _copy(self, name: str, array: NDArray[Any], place: NDArray[Any], poll: Callable[[], None]) -> None:
         """Write `array` to where the core has it."""

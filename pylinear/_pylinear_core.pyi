@@ -30,6 +30,10 @@ class Network64:
         """
         All weights are 0 at first.
         """
+    def begin(self, position: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag) -> bool:
+        """
+        Stand at a position with the weights that have been written. False if it was stopped: then to be called again.
+        """
     def lower(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
     def record(self, presentations: numpy.typing.NDArray[numpy.int64], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float64] | None = None, lower: numpy.typing.NDArray[numpy.float64] | None = None, w32: numpy.typing.NDArray[numpy.float64] | None = None) -> tuple[int, str]:
@@ -54,9 +58,9 @@ class Network64:
         """
     def w32(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
-    def weights_changed(self, stop: StopFlag = None) -> tuple[float, float] | None:
+    def weights_changed(self) -> tuple[float, float]:
         """
-        The norms of W32 and of the lower layer, which are finite if all weights are. With a flag it can be stopped, and returns None.
+        The norms of W32 and of the lower layer, which are finite if all weights are.
         """
     @property
     def position(self) -> int:
@@ -84,6 +88,10 @@ class Network32:
         """
         All weights are 0 at first.
         """
+    def begin(self, position: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag) -> bool:
+        """
+        Stand at a position with the weights that have been written. False if it was stopped: then to be called again.
+        """
     def lower(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
     def record(self, presentations: numpy.typing.NDArray[numpy.int64], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float32] | None = None, lower: numpy.typing.NDArray[numpy.float32] | None = None, w32: numpy.typing.NDArray[numpy.float32] | None = None) -> tuple[int, str]:
@@ -108,9 +116,9 @@ class Network32:
         """
     def w32(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
-    def weights_changed(self, stop: StopFlag = None) -> tuple[float, float] | None:
+    def weights_changed(self) -> tuple[float, float]:
         """
-        The norms of W32 and of the lower layer, which are finite if all weights are. With a flag it can be stopped, and returns None.
+        The norms of W32 and of the lower layer, which are finite if all weights are.
         """
     @property
     def position(self) -> int:

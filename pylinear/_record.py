@@ -246,7 +246,9 @@ class Core:
     def _network(self, problem: Problem, layers: Layers, key: int, resume: Resume | None) -> Any:
         training_set = self._training_sets.get(problem)
         if training_set is None:
-            training_set = self._training_sets.setdefault(problem, _engine.TrainingSet(problem, self._dtype))
+            training_set = self._training_sets.setdefault(
+                problem, _engine.TrainingSet(problem, self._dtype, poll=self._stop.poll)
+            )
         order = _engine.Order(self._order, key)
         options = {"order": order, "stop": self._stop.ended, "poll": self._stop.poll}
         network = training_set.network(layers if resume is None else resume.layers, **self._rule, **options)

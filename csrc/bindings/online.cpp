@@ -196,9 +196,17 @@ void bind_network(py::module_& module, const char* set_name, const char* network
           "The lower layer and W32 in their place. After writing to them, call weights_changed.")
       .def(
           "weights_changed",
-          [](Network<T>& n, const StopFlag* flag) {
+          [](Network<T>& n) {
             settled(n);
-            Stop stop = flag == nullptr ? Stop() : make_stop(flag);
+            const py::gil_scoped_release release;
+            n.weights_changed();
+            return std::pair(n.state().w32_norm, n.state().lower_norm);
+          },
+          "The norms of W32 and of the lower layer, which are finite if all weights are.")
+      .def(
+          "begin",
+          [](Network<T>& n, std::uint64_t position, const StopFlag& flag) {
+            Stop stop = make_stop(&flag);
             bool complete;
             {
               const py::gil_scoped_release release;
@@ -206,11 +214,12 @@ void bind_network(py::module_& module, const char* set_name, const char* network
             }
             rethrow_signal();
             const State state = n.state();
-            return complete ? std::optional(std::pair(state.w32_norm, state.lower_norm)) : std::nullopt;
+            n.set_state({position, position, state.w32_norm, state.lower_norm});
+            return complete;
           },
-          py::arg("stop") = py::none(),
-          "The norms of W32 and of the lower layer, which are finite if all weights are. With a flag it can be stopped,"
-          " and returns None.")
+          py::arg("position"), py::arg("stop"),
+          "Stand at a position with the weights that have been written. False if it was stopped: then to be called"
+          " again.")
       .def(
           "set_rate", [](Network<T>& n, double rate) { settled(n).set_rate(rate); }, py::arg("rate"))
       .def(
