@@ -111,7 +111,6 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
   threads = static_cast<int>(std::max<Index>(1, std::min<Index>(threads, n_tasks)));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
   const auto draw = [&](Index task, int rank) {
-    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), stop, rank)) return;
     // Features are counted from that which begins the first block.
@@ -143,13 +142,10 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
   threads = static_cast<int>(std::max<Index>(1, std::min<Index>(threads, n_tasks)));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
   const auto draw = [&](Index task, int rank) {
-    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), stop, rank)) return;
     const Index first = task * step, n = std::min(step, n_words - first);
     for (Index item = 0; item < n_leaves; ++item) {
-      // The rows are far apart: each of these may be the first word of a page that the system has yet to make.
-      if (stop.reached(rank, 1e4)) return;
       const std::uint64_t* words = diffusion.leaves() + item * kGroup;
       std::uint64_t* row = out + item * n_words + first;
       for (Index w = 0; w < n; ++w) {
@@ -173,7 +169,6 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
   for (int rank = 1; rank < threads; ++rank) counts.emplace_back(n_leaves * n_leaves);
   std::fill_n(out, n_leaves * n_leaves, 0);
   const auto count = [&](Index task, int rank) {
-    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     std::uint64_t* words = diffusion.leaves();
     const Index stride = diffusion.stride(), first = task * step, n = std::min(step, n_blocks - first);
