@@ -146,6 +146,8 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
     if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), stop, rank)) return;
     const Index first = task * step, n = std::min(step, n_words - first);
     for (Index item = 0; item < n_leaves; ++item) {
+      // The rows are far apart: each of these words may be the first in a page that the system has yet to make.
+      if (stop.reached(rank, 1e4)) return;
       const std::uint64_t* words = diffusion.leaves() + item * kGroup;
       std::uint64_t* row = out + item * n_words + first;
       for (Index w = 0; w < n; ++w) {
