@@ -145,15 +145,19 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), stop, rank)) return;
     const Index first = task * step, n = std::min(step, n_words - first);
-    for (Index item = 0; item < n_leaves; ++item) {
-      // The rows are far apart: each of these words may be the first in a page that the system has yet to make.
-      if (stop.reached(rank, 1e4)) return;
+    const auto write = [&](Index item) {
       const std::uint64_t* words = diffusion.leaves() + item * kGroup;
       std::uint64_t* row = out + item * n_words + first;
       for (Index w = 0; w < n; ++w) {
         row[w] = shift == 0 ? words[w] : words[w] >> shift | words[w + 1] << (kBlockFeatures - shift);
       }
       if (first + n == n_words) row[n - 1] &= last;
+    };
+    // The rows are far apart: each of these words may be the first in a page that the system has yet to make.
+    constexpr Index pages = 16;
+    for (Index item = 0; item < n_leaves; item += pages) {
+      if (stop.reached(rank, 1e5)) return;
+      for (Index k = item; k < std::min(item + pages, n_leaves); ++k) write(k);
     }
   };
   Team(threads).share(n_tasks, draw, &stop);
