@@ -1,7 +1,7 @@
 """Calls that would take for ever, made one after the other by the process that `test_interrupt` sends Ctrl-C to.
 
 For each name of a call on standard input it prints the time at which the call begins, and then that at which Ctrl-C
-has reached the caller, or null if the call has ended before.
+has reached the caller, or null if the call has ended before. After "alone" and a name, the seconds that the call takes.
 """
 
 import json
@@ -41,7 +41,7 @@ def by_gram():
 
 @cache
 def simulation(data, dtype):
-    weights = pl.Gaussian(1e-3).draw(data(), hidden=HIDDEN, rng=0)
+    weights = np.full((HIDDEN, 64), 1e-3), np.full((100_000, HIDDEN), 1e-3)
     return pl.Simulation(data(), *weights, rate=RATE, rng=0, dtype=dtype)
 
 
@@ -74,9 +74,14 @@ def sweep():
         pl.sweep(varied, folder=folder, tree=TREE, features=10_000, hidden=HIDDEN, epochs=EVER, reduce=False, rng=0)
 
 
+@cache
+def table():
+    """Return a table so large that one call of LAPACK takes long."""
+    return np.random.default_rng(0).standard_normal((20_000, 400))
+
+
 def decompose():
-    """Return the modes of a table so large that one call of LAPACK takes long."""
-    return pl.Dataset(np.random.default_rng(0).standard_normal((20_000, 300))).modes
+    return pl.Dataset(table()).modes
 
 
 # What is called, and how long after it has begun Ctrl-C may come: all of its steps are to be met.
@@ -107,15 +112,21 @@ CALLS = {
 def main():
     # As Python has it when it runs in a terminal, whatever this process has inherited.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    for prepare in (one_hot, correlated, by_gram, runs):
+    for prepare in (one_hot, correlated, by_gram, runs, table):
         prepare()
     for data, dtype in ((one_hot, "float64"), (correlated, "float64"), (one_hot, "float32")):
         simulation(data, dtype)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
-        call = CALLS[line.strip()][0]
+        name = line.strip().removeprefix("alone ")
+        call = CALLS[name][0]
         ended = False
-        print(json.dumps(time.monotonic()), flush=True)
+        began = time.monotonic()
+        if line.startswith("alone"):
+            call()
+            print(json.dumps(time.monotonic() - began), flush=True)
+            continue
+        print(json.dumps(began), flush=True)
         try:
             call()
             ended = True
