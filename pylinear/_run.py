@@ -53,7 +53,7 @@ class Networks:
     def reduction(self) -> Reduction:
         """Return what was trained in place of the network asked for."""
         known = [x for x in self._settled if x is not None]
-        shapes = [(*x.record.last.w32.shape, x.record.last.lower.shape[0]) for x in known]
+        shapes = [x.record.sizes for x in known]
         rows, hidden, inputs = (max(sizes) for sizes in zip(*shapes, strict=True)) if shapes else (0, 0, 0)
         climbed = any(x.level is not None for x in known) or self.reducer.kind == "krylov"
         return Reduction(

@@ -32,6 +32,7 @@ from pylinear._rule import (
     check_route,
     with_outputs,
 )
+from pylinear._stop import Entered
 
 
 class Simulation:
@@ -422,8 +423,7 @@ class Simulation:
         with self.weights(writable=True) as weights:
             weights.w32[:] = value
 
-    @contextmanager
-    def weights(self, *, writable: bool = False) -> Iterator[Weights]:
+    def weights(self, *, writable: bool = False) -> AbstractContextManager[Weights]:
         """Open the weights where they are: ``with sim.weights() as (w21, w32)``.
 
         W32 is not copied, nor is W21 where the inputs are one-hot or not orthogonal. Until the block ends, other
@@ -456,7 +456,10 @@ class Simulation:
         >>> sim.w32[0].tolist()
         [1.0, 0.0, 1.0]
         """
-        writable = _check.switch("writable", writable)
+        return Entered(self._opened(_check.switch("writable", writable)))
+
+    @contextmanager
+    def _opened(self, writable: bool) -> Iterator[Weights]:
         with self._idle():
             network = self._network
             lower, w32 = network.views()

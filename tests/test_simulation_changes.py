@@ -1,5 +1,6 @@
 """What may be done to a simulation between its calls."""
 
+import sys
 import threading
 
 import numpy as np
@@ -435,3 +436,30 @@ def test_what_was_observed_is_not_kept_beyond_a_change():
         change()
         assert sim.loss not in seen
         seen.add(sim.loss)
+
+
+def test_ctrl_c_as_the_weights_are_opened_leaves_them_closed():
+    sim = pl.Simulation(pl.toy(), np.ones((3, 4)), np.ones((5, 3)), rate=0.01)
+
+    def press(frame, event, what):
+        # The block has just been entered, and `with` does not know it yet.
+        if event == "c_return" and what is next and frame.f_code.co_name == "__enter__":
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    def enter(writable):
+        sys.setprofile(press)
+        with sim.weights(writable=writable):
+            pytest.fail("entered")
+
+    for writable in (False, True):
+        with pytest.raises(KeyboardInterrupt) as kept:
+            enter(writable)
+        assert sim.w21.tolist() == np.ones((3, 4)).tolist()
+        assert kept.traceback
+    with sim.weights(writable=True) as (w21, _):
+        w21[:] = 2.0
+    sim.advance(epochs=1)
+    with pytest.raises(RuntimeError, match="in the middle of a call"), sim.weights(), sim.weights():
+        pass
+    assert sim.w21.shape == (3, 4)

@@ -108,7 +108,8 @@ class Network {
   /// transposed, one row an item; the rest of W21 cannot change, and for one-hot inputs there is none.
   T* lower() { return lower_.data(); }
   Index lower_rows() const { return lower_rows_; }
-  /// To be called when the weights have been written.
+  /// To be called when the weights have been written. False if it was stopped: then to be called again.
+  bool weights_changed(Stop& stop);
   void weights_changed();
   /// To be called before a presentation unlike those before: a new rate or order begins with a block of its own.
   void set_rate(double rate);
@@ -146,7 +147,7 @@ class Network {
   };
 
   bool exchange(std::initializer_list<Share> shares, bool stop = false);
-  double measured_w32_norm();
+  double measured_w32_norm(Stop& stop);
   void make_room();
   void measure_outputs();
 

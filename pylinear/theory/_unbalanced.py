@@ -66,8 +66,12 @@ def mode_squares(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike) -> 
     u = _check.array("u", u, (w32.shape[0], None), copy=False)
     v = _check.array("v", v, (w21.shape[1], u.shape[1]), copy=False)
     with np.errstate(over="ignore", invalid="ignore"):
-        lower, upper = w21 @ v, w32.T @ u
-        return ModeSquares(np.sum((lower + upper) ** 2, axis=0), np.sum((lower - upper) ** 2, axis=0))
+        return squares_of(w21 @ v, w32.T @ u)
+
+
+def squares_of(lower: Floats, upper: Floats) -> ModeSquares:
+    """Return the same from W21 v and W32^T u, (N2, K) each."""
+    return ModeSquares(np.sum((lower + upper) ** 2, axis=0), np.sum((lower - upper) ** 2, axis=0))
 
 
 def initial_strength(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike) -> Floats:
@@ -95,7 +99,12 @@ def initial_strength(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike)
     >>> initial_strength([[0.1]], [[0.1]], [[1.0]], [[1.0]]).round(4).tolist()
     [0.01]
     """
-    return mode_squares(w21, w32, u, v).p0 / 4
+    return strength_of(mode_squares(w21, w32, u, v))
+
+
+def strength_of(squares: ModeSquares) -> Floats:
+    """Return the effective initial strength of modes, (K,)."""
+    return squares.p0 / 4
 
 
 def mode_strength_unbalanced(t: ArrayLike, s: ArrayLike, p0: ArrayLike, q0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
