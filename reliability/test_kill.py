@@ -10,12 +10,12 @@ import sys
 import time
 from collections import Counter
 
+import killed
 import numpy as np
 import pytest
-
-import killed
-import pylinear as pl
 from killed import FILE, PACE, STORE
+
+import pylinear as pl
 from pylinear._training_file import TrainingFile
 from recordings import opened
 
