@@ -25,7 +25,7 @@ import faulty_cases
 ERRORS = (errno.EIO, errno.EACCES, errno.ENOSPC)
 # Kinds of calls in faults.c.
 LOOKS, CHANGES, WRITES = range(3)
-BYTES = tuple(range(0, 60_000, 3000))
+BYTES = tuple(range(0, 49_152, 4096))
 
 
 def failing_calls(folder, least):

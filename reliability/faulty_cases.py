@@ -2,12 +2,15 @@
 
 import contextlib
 import os
+import shutil
 
 import numpy as np
 import xarray
 
 import pylinear as pl
 from pylinear import _cli, _files, _tasks
+from pylinear._figures._gaps import gap_table
+from pylinear._figures._write import Picture, write_pictures
 from pylinear._training_file import TrainingFile
 from sweeps import Serial
 
@@ -202,6 +205,34 @@ class CommandTrain(Command):
         self.train("1")
 
 
+class Pictures(Command):
+    """A picture of a gap with its table, in place of those of another seed."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        options = {"hidden": 3, "rate": 0.01, "epochs": 5, "runs": 2}
+        self.gaps = [pl.gap(pl.train(pl.toy(), **options, rng=seed)) for seed in (0, 1)]
+        self.old = folder.with_name("old")
+        self.draw(0, self.old)
+
+    def draw(self, seed, folder):
+        budget = Picture(
+            "gap",
+            "its causes",
+            lambda: self.gaps[seed],
+            lambda plots, shown, figure: plots.budget(shown, figure.subplots()),
+            gap_table,
+            (6.0, 4.5),
+        )
+        write_pictures([budget], folder, lambda _: None)
+
+    def before(self):
+        shutil.copytree(self.old, self.folder / "out")
+
+    def act(self):
+        self.draw(1, self.folder / "out")
+
+
 CASES = {
     "Simulation.save": Save,
     "Simulation.save anew": FirstSave,
@@ -211,4 +242,5 @@ CASES = {
     "ZarrRecorder, gone on with": Resume,
     "sweep(folder=)": Sweep,
     "pylinear train --out": CommandTrain,
+    "pictures": Pictures,
 }

@@ -6,7 +6,6 @@ number, and when it has been killed says how it ended. Children put "<" into the
 """
 
 import functools
-import itertools
 import os
 import sys
 import traceback
@@ -23,6 +22,8 @@ from sweeps import Serial
 PACE = 13
 FILE = "saved.npz"
 STORE = "recording.zarr"
+# Features, so that a chunk takes its time.
+WIDE = 2000
 
 
 def simulation(n_features=5000):
@@ -51,7 +52,7 @@ def training(folder):
 
 def record(folder):
     """Go on with a recording by the checkpoint beside it."""
-    sim = begun(folder / FILE, 50)
+    sim = begun(folder / FILE, WIDE)
     with pl.ZarrRecorder(folder / STORE, sim, keep=["weights"], chunk=4) as recorder:
         while True:
             go_on(sim, recorder, folder / FILE)
@@ -64,12 +65,13 @@ def go_on(sim, recorder, path):
 
 
 def make(folder):
-    for number in itertools.count():
-        made(folder, number)
+    """Make a store over and over again: one without records is made anew."""
+    while True:
+        made(folder)
 
 
-def made(folder, number):
-    return pl.ZarrRecorder(folder / f"{number}.zarr", simulation(50), keep=["weights"])
+def made(folder):
+    return pl.ZarrRecorder(folder / STORE, simulation(50), keep=["weights"])
 
 
 def sweep(folder):
