@@ -14,7 +14,9 @@ import pytest
 FILES = ("Simulation.save", "Simulation.save anew", "train(checkpoint=)", "sweep(folder=)", "pylinear train --out")
 RECORDINGS = ("ZarrRecorder, made", "ZarrRecorder, growing", "ZarrRecorder, gone on with")
 PICTURES = ("pictures",)
-REQUIRED = "each call failed once: OSError or warning with the path, what was there intact, the next attempt right, 0 stray files"
+REQUIRED = (
+    "each call failed once: the path in the error or warning, the old intact, the next attempt right, 0 stray files"
+)
 
 
 @pytest.fixture(scope="module")
