@@ -198,7 +198,7 @@ class _Work:
 def _check_writable(folder: Path) -> None:
     """Raise OSError, with the folder's name, unless files can be made in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
+    with _files.located(folder), tempfile.TemporaryFile(dir=folder):
         pass
 
 
