@@ -1,8 +1,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-CMAKE = PATH=$(CURDIR)/$(BIN):$$PATH cmake
-CTEST = PATH=$(CURDIR)/$(BIN):$$PATH ctest --output-on-failure
+CMAKE = PATH=$(abspath $(BIN)):$$PATH cmake
+CTEST = PATH=$(abspath $(BIN)):$$PATH ctest --output-on-failure
 CORE_TESTS = -G Ninja -DPYLINEAR_PYTHON=OFF -DPYLINEAR_TESTS=ON
 SOURCES = $(shell git ls-files 'csrc/*.?pp' 'csrc/*.inl' 'tests/cpp/*.?pp')
 
@@ -14,12 +14,12 @@ demo: $(VENV)
 	$(BIN)/pylinear demo
 
 test: $(VENV)
-	$(BIN)/pip install --quiet ".[test]"
+	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pip install --quiet ".[test]"
 	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pytest
 
 dev: $(VENV)
 	$(BIN)/pip install --quiet "scikit-build-core>=0.11" "pybind11>=3.0" cmake ninja
-	$(BIN)/pip install --quiet --no-build-isolation --editable ".[dev]"
+	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pip install --quiet --no-build-isolation --editable ".[dev]"
 
 lint: $(VENV)
 	$(BIN)/pip install --quiet ".[test,lint]"

@@ -71,4 +71,5 @@ def check_epochs(name: str, epochs: object, n_items: int) -> int:
 def check_rate(rate: object, dtype: str) -> float:
     """Return the learning rate, which must not vanish or overflow in the arithmetic of the run."""
     limits = np.finfo(dtype)
-    return _check.real("rate", rate, float(limits.tiny), float(limits.max))
+    number = _check.real("rate", rate, 0.0, above=True)
+    return _check.real("rate", number, float(limits.tiny), float(limits.max))
