@@ -110,5 +110,5 @@ def core_tests(folder, environment, prefix=()):
 def package_tests(folder, environment, *options, python=(sys.executable, "-P"), prefix=()):
     """Return the outcome of the tests of the package."""
     report = folder / "pytest.xml"
-    command = [*python, "-m", "pytest", "--quiet", "-p", "no:cacheprovider", f"--junitxml={report}", *options]
+    command = [*python, "-m", "pytest", "--quiet", "--timeout=600", "-p", "no:cacheprovider", f"--junitxml={report}", *options]
     return outcome_of(command, environment, report, prefix)

@@ -21,7 +21,7 @@ def test_coverage(figure):
     assert builds.loaded_core(there).parent == folder / "staged" / "pylinear"
     core = builds.core_tests(folder, os.environ)
     measured = (sys.executable, "-P", "-m", "coverage", "run")
-    package = builds.package_tests(folder, there, "--timeout=600", python=measured)
+    package = builds.package_tests(folder, there, python=measured)
     branches, lines = of_python(folder, there), of_core(folder)
     figure(f"Python {branches:.1f} % of branches, C++ {lines:.1f} % of lines")
     assert (core.fine, package.fine) == (True, True), f"{core.text}\n{package.text}"

@@ -18,7 +18,7 @@ USED = ("plot", "xarray", "zarr", "dask", "mpi", "progress")
 OLDEST_PYTHON = PROJECT["requires-python"].removeprefix(">=")
 
 # Old releases use what newer ones of the packages below them have come to warn of; nobody but they can mend that.
-TOLD_TO_OTHERS = "ignore::DeprecationWarning:(matplotlib|numcodecs)"
+TOLD_TO_OTHERS = "ignore::DeprecationWarning:(matplotlib|numcodecs|pyparsing)"
 
 
 def floors():
@@ -84,7 +84,8 @@ def the_wheel():
     """Return the wheel of the package as it stands now."""
     folder = builds.BUILDS / "wheel"
     shutil.rmtree(folder, ignore_errors=True)
-    builds.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, "."])
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, "."]
+    builds.run(command, env=os.environ | {"PYLINEAR_REQUIRE_CORE": "1"})
     (wheel,) = folder.glob("*.whl")
     return wheel
 
