@@ -345,7 +345,7 @@ def test_an_error_in_one_run_reaches_the_caller(data, monkeypatch):
     def fail(*_):
         raise MemoryError("no room for the weights")
 
-    monkeypatch.setattr(pl.Gaussian, "weights", fail)
+    monkeypatch.setattr(pl.Gaussian, "_weights", fail)
     with pytest.raises(MemoryError, match="no room"):
         pl.train(data, hidden=3, rate=1e-3, epochs=1, runs=20)
 
