@@ -77,7 +77,7 @@ def sweep():
 @cache
 def table():
     """Return a table so large that one call of LAPACK takes long."""
-    return np.random.default_rng(0).standard_normal((20_000, 400))
+    return np.random.default_rng(0).standard_normal((20_000, 300))
 
 
 def decompose():

@@ -110,11 +110,11 @@ def test_ctrl_c_is_answered_within_50_ms_as_a_rule(caller, figure):
 
 @pytest.mark.property("Ctrl-C inside LAPACK", "not later than at the end of the singular value decomposition")
 def test_ctrl_c_waits_for_lapack_and_nothing_else(caller, figure):
-    alone = max(caller.alone(IN_LAPACK) for _ in range(3))
-    found = [x for x in (caller.latency(IN_LAPACK) for _ in range(10)) if x is not None]
+    alone = max(caller.alone(IN_LAPACK) for _ in range(2))
+    found = [x for x in (caller.latency(IN_LAPACK) for _ in range(6)) if x is not None]
     figure(
         f"median {1000 * np.median(found):.0f} ms, most {1000 * max(found):.0f} ms over {len(found)} tries; "
-        f"a decomposition of 20,000 x 400 takes {1000 * alone:.0f} ms"
+        f"a decomposition of 20,000 x 300 takes {1000 * alone:.0f} ms"
     )
-    assert len(found) > 5
+    assert len(found) > 3
     assert max(found) < alone + MOST

@@ -111,8 +111,7 @@ bool Network<T>::survives(Team& team, Stop& stop) {
   const double rate = static_cast<double>(rate_), limit = std::numeric_limits<T>::max() / 16;
   const double x = std::sqrt(data_->input_squares[item_]);
   // The bounds have grown with every presentation; whether this is the end is decided by the norms themselves.
-  Stop never;
-  w32_norm_ = measured_w32_norm(never);
+  w32_norm_ = measured_w32_norm();
   lower_norm_ = frobenius(lower_.data(), lower_.size());
   const double g = frobenius(g_.data(), units_);
   const double w32 = w32_norm_ + rate * std::sqrt(squares) * frobenius(h_.data(), units_);
@@ -174,8 +173,7 @@ bool Network<T>::present_freely(std::uint64_t until) {
     }
   }
   position_ += static_cast<std::uint64_t>(n);
-  Stop never;
-  w32_norm_ = measured_w32_norm(never);
+  w32_norm_ = measured_w32_norm();
   lower_norm_ = frobenius(lower_.data(), lower_.size());
   double squares = static_cast<double>(largest);
   for (Index segment = 0; segment < n_segments_; ++segment) {

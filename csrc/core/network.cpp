@@ -164,12 +164,12 @@ void Network<T>::measure_outputs() {
 }
 
 template <class T>
-double Network<T>::measured_w32_norm(Stop& stop) {
+double Network<T>::measured_w32_norm(Stop* stop) {
   for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
     const Index row = first_row(segment), size = (first_row(segment + 1) - row) * stride_;
     norms_[static_cast<std::size_t>(segment)] = frobenius(w32_row(row), size);
     // What is measured in vain then is not looked at.
-    if (group_.size == 1 && stop.poll(static_cast<double>(size))) return 0;
+    if (stop != nullptr && group_.size == 1 && stop->poll(static_cast<double>(size))) return 0;
   }
   exchange({{norms_.data(), sizeof(double), sizeof(double)}});
   return frobenius(norms_.data(), n_segments_);
@@ -212,7 +212,7 @@ bool Network<T>::weights_changed(Stop& stop) {
   snapshot_.reset();
   block_.open = false;
   hidden_item_ = -1;
-  w32_norm_ = measured_w32_norm(stop);
+  w32_norm_ = measured_w32_norm(&stop);
   lower_norm_ = frobenius(lower_.data(), lower_.size());
   return !stop.decided();
 }
