@@ -220,7 +220,8 @@ bool Network<T>::block_stays_in_range() {
     const double h = block.h_norm + rate * square * g;
     const double lower = lower_norm_ + rate * std::max(1.0, square) * g;
     const double w32 = w32_norm_ + rate * r * block.inverse_norm * block.h_norm;
-    return r <= limit && g <= limit && h <= limit && lower <= limit && std::max(r * r, e * e) <= limit && w32 <= limit;
+    return r <= limit && g <= limit && h <= limit && lower <= limit && std::max(r * r, e * e) <= limit &&
+           w32 <= limit && errors_stay_in_range(w32, lower);
   };
   if (update_ == Update::batch) {
     // The bounds have grown with every epoch; whether this is the end is decided by the norms themselves.

@@ -73,14 +73,25 @@ void Network<T>::present(Team& team, Stop& stop) {
 }
 
 template <class T>
+bool Network<T>::errors_stay_in_range(double w32, double lower) const {
+  // Of layers with such norms. The items that are not shown count, too: whoever looks at the network next sees them
+  // all.
+  const double inputs =
+      data_->inputs == nullptr ? 1.0 : std::max(1.0, largest_input_ * std::sqrt(static_cast<double>(data_->n_items)));
+  const double error = outputs_norm_ + w32 * lower * inputs;
+  return error * error <= std::numeric_limits<T>::max() / 16;
+}
+
+template <class T>
 bool Network<T>::presentation_stays_in_range() {
   const double rate = static_cast<double>(rate_), limit = std::numeric_limits<T>::max() / 16;
   const double x = std::sqrt(data_->input_squares[item_]);
   const double h = frobenius(h_.data(), units_);
   const double delta = item_norms_[static_cast<std::size_t>(item_)] + w32_norm_ * h;
   const double g = w32_norm_ * delta, lower = lower_norm_ + rate * g * x * std::max(1.0, x);
-  return delta * delta <= limit && g <= limit && w32_norm_ + rate * delta * h <= limit &&
-         lower * std::max(1.0, largest_input_) <= limit;
+  const double w32 = w32_norm_ + rate * delta * h;
+  return delta * delta <= limit && g <= limit && w32 <= limit && lower * std::max(1.0, largest_input_) <= limit &&
+         errors_stay_in_range(w32, lower);
 }
 
 template <class T>
@@ -116,7 +127,8 @@ bool Network<T>::survives(Team& team, Stop& stop) {
   const double g = frobenius(g_.data(), units_);
   const double w32 = w32_norm_ + rate * std::sqrt(squares) * frobenius(h_.data(), units_);
   const double lower = lower_norm_ + rate * g * x * std::max(1.0, x);
-  return squares <= limit && g <= limit && w32 <= limit && lower * std::max(1.0, largest_input_) <= limit;
+  return squares <= limit && g <= limit && w32 <= limit && lower * std::max(1.0, largest_input_) <= limit &&
+         errors_stay_in_range(w32, lower);
 }
 
 template <class T>
@@ -181,11 +193,16 @@ bool Network<T>::present_freely(std::uint64_t until) {
   }
   // Far from where presentations are looked at one by one, so that only those looks decide.
   const double limit = 1e-8 * std::numeric_limits<T>::max() / std::max(1.0, largest_input_);
-  if (squares <= limit && w32_norm_ <= limit && lower_norm_ <= limit) return true;
+  if (squares <= limit && w32_norm_ <= limit && lower_norm_ <= limit &&
+      errors_stay_in_range(1e4 * w32_norm_, lower_norm_)) {
+    return true;
+  }
   restore(*spare_);
   return false;
 }
 
+template bool Network<float>::errors_stay_in_range(double, double) const;
+template bool Network<double>::errors_stay_in_range(double, double) const;
 template void Network<float>::present(Team&, Stop&);
 template void Network<double>::present(Team&, Stop&);
 template bool Network<float>::present_freely(std::uint64_t);

@@ -171,6 +171,7 @@ class Network {
   void add_segments(Team& team);
   void errors_gram(Index first, Index rows);
 
+  bool errors_stay_in_range(double w32, double lower) const;
   void present(Team& team, Stop& stop);
   bool present_freely(std::uint64_t until);
   bool presentation_stays_in_range();
