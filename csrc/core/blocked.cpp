@@ -71,7 +71,7 @@ bool Network<T>::open_block(Team& team, std::uint64_t until) {
     });
   }
   for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
-    block.next_row[static_cast<std::size_t>(segment)] = first_row(segment);
+    next_row_[static_cast<std::size_t>(segment)] = first_row(segment);
   }
   block.open = true;
   return true;
@@ -86,7 +86,7 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
   const double work = 6.0 * static_cast<double>(panel_rows_ * stride_ * b);
   const auto visit = [&](Index task, int rank) {
     const Index segment = first_segment_ + task;
-    Index& row = block.next_row[static_cast<std::size_t>(segment)];
+    Index& row = next_row_[static_cast<std::size_t>(segment)];
     const Index end = first_row(segment + 1);
     if (row == first_row(segment)) {
       std::fill_n(block.g.data() + segment * longest_block_ * stride_, b * stride_, T{0});
@@ -110,7 +110,7 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
   };
   team.share(own_segments_, visit, group_.size == 1 ? &stop : nullptr);
   for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
-    if (block.next_row[static_cast<std::size_t>(segment)] < first_row(segment + 1)) return false;
+    if (next_row_[static_cast<std::size_t>(segment)] < first_row(segment + 1)) return false;
   }
   if (group_.size > 1) exchange_block(stop, 6.0 * static_cast<double>(w32_.size() * b));
   add_segments(team);

@@ -99,6 +99,7 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   g_ = Array<T>(n_segments_ * stride_);
   squares_ = Array<T>(n_segments_ * kSquares);
   norms_.resize(static_cast<std::size_t>(n_segments_));
+  next_row_.resize(static_cast<std::size_t>(n_segments_));
   make_room();
   measure_outputs();
   for (Index p = 0; p < n_items; ++p) largest_input_ = std::max(largest_input_, std::sqrt(data_->input_squares[p]));
@@ -112,7 +113,6 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   block_.z = Array<T>(b * stride_);
   block_.g = Array<T>(n_segments_ * b * stride_);
   block_.squares.resize(static_cast<std::size_t>(n_segments_));
-  block_.next_row.resize(static_cast<std::size_t>(n_segments_));
   if (update == Update::batch) return;
   block_.s = Array<T>(n_segments_ * b * block_stride_);
   for (Array<T>* matrix :
@@ -210,7 +210,7 @@ bool Network<T>::exchange(std::initializer_list<Share> shares, bool stop) {
 template <class T>
 bool Network<T>::weights_changed(Stop& stop) {
   snapshot_.reset();
-  block_.open = false;
+  block_.open = presentation_open_ = false;
   hidden_item_ = -1;
   w32_norm_ = measured_w32_norm(&stop);
   lower_norm_ = frobenius(lower_.data(), lower_.size());
@@ -248,7 +248,7 @@ State Network<T>::state() const {
 template <class T>
 void Network<T>::set_state(const State& state) {
   snapshot_.reset();
-  block_.open = false;
+  block_.open = presentation_open_ = false;
   hidden_item_ = -1;
   position_ = state.position;
   reached_ = state.position;
@@ -344,9 +344,15 @@ Status Network<T>::record(Record<T>& record, int threads, Stop& stop) {
 
 template <class T>
 bool Network<T>::settle(Stop& stop) {
-  if (!block_.open) return true;
+  if (!block_.open && !presentation_open_) return true;
   Team team(threads_);
-  return pass_block(team, stop);
+  return close(team, stop);
+}
+
+template <class T>
+bool Network<T>::close(Team& team, Stop& stop) {
+  if (presentation_open_) return present(team, stop, true);
+  return !block_.open || pass_block(team, stop);
 }
 
 template <class T>
@@ -354,7 +360,7 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
   if (update_ == Update::batch && until % static_cast<std::uint64_t>(data_->n_items) != 0) {
     throw std::invalid_argument("a batch is an epoch: there is nothing between");
   }
-  if (block_.open && !pass_block(team, stop)) {
+  if (!close(team, stop)) {
     status_ = Status::interrupted;
     return;
   }
@@ -378,10 +384,10 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
       if (squares_keep_digits_ && open_block(team, until)) {
         if (!pass_block(team, stop)) status_ = Status::interrupted;
       } else if (status_ == Status::ok) {
-        present(team, stop);
+        present(team, stop, position_ >= seen);
       }
     } else if (!small || !present_freely(until)) {
-      present(team, stop);
+      present(team, stop, true);
     }
   }
   std::atomic_ref(reached_).store(position_, std::memory_order_relaxed);
