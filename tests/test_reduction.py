@@ -127,7 +127,7 @@ def test_the_numbers_drawn_do_not_depend_on_the_parts(monkeypatch):
     for hidden in (3, 100):
         data, arguments = problem((40, hidden, 5, None))
         one = pl.train(data, **arguments, epochs=5, reduce="exact")
-        monkeypatch.setattr(pl._initial.Gaussian.stream, "__kwdefaults__", {"at_once": 50})
+        monkeypatch.setattr(pl._initial.Gaussian._stream, "__kwdefaults__", {"at_once": 50})
         cut = pl.train(data, **arguments, epochs=5, reduce="exact")
         np.testing.assert_allclose(cut.mode_strengths, one.mode_strengths, rtol=1e-9, atol=1e-20)
         np.testing.assert_array_equal(
