@@ -218,6 +218,7 @@ def _length(value: object, taken: Sized) -> str:
 
 def flips(name: str, value: object, count: int, what: str, entry: str = "flip") -> list[float]:
     """Return `count` flip probabilities, given as one for all or one per `what`; a wrong one is named as `entry`."""
+    value = plain(name, value)
     if rank(value) == 0 or not isinstance(value, Iterable):
         return [real(name, value, 0.0, 0.5)] * count
     each = sequence(name, value, count, "numbers")

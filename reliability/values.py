@@ -73,6 +73,19 @@ class Holder:
         return np.array(self._held, dtype=dtype)
 
 
+class Foreign:
+    """An array of another library, that is one by DLPack."""
+
+    def __init__(self, held: np.ndarray) -> None:
+        self._held = held
+
+    def __dlpack__(self, **asked: Any) -> Any:
+        return self._held.__dlpack__(**asked)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._held.__dlpack_device__()
+
+
 def _masked() -> np.ndarray:
     return np.ma.array([0.25, 0.5], mask=[True, False])
 
@@ -259,6 +272,7 @@ def _layouts(numbers: np.ndarray) -> Iterator[Value]:
         ("with gaps", gaps),
         ("by columns", numbers.copy(order="F")),
         ("not aligned", unaligned),
+        ("of another library", Foreign(numbers.copy())),
     ):
         yield Value(name, "taken", value, numbers)
     # Such overlap needs equal entries, which not every argument can have: what an ordinary copy does counts.
