@@ -49,9 +49,9 @@ def build(name, *options, flags=""):
     command = [tool("cmake"), "-S", "csrc", "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}"]
     command += ["-DPYLINEAR_PYTHON=ON", "-DPYLINEAR_TESTS=ON", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}"]
     command += [f"-DPython_EXECUTABLE={sys.executable}", *options]
-    # Of the kinds that keep their symbols. Optimised a little: the lines of a stack are those that were written, and the
-    # kernels take seconds to compile under sanitizers, not minutes.
-    command += ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", f"-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 {flags}"]
+    # Of the kinds that keep their symbols. Optimised a little: the lines of a stack are those that were written, and
+    # under sanitizers the kernels take seconds to compile, not minutes.
+    command += ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", f"-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 {flags}".rstrip()]
     run([*command, "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF"])
     run([tool("cmake"), "--build", folder])
     shutil.rmtree(folder / "staged", ignore_errors=True)
