@@ -83,13 +83,23 @@ def _tqdm() -> Any:
     class Bar:
         def __init__(self) -> None:
             form = "{l_bar}{bar}| {elapsed}<{remaining}"
-            self._bar = tqdm(total=100, bar_format=form, file=sys.stderr)
+            # The delay keeps it from printing before it is whole.
+            self._bar = tqdm(total=100, bar_format=form, file=sys.stderr, delay=1e-9)
+            self._bar.delay = 0
+            self._print(self._bar.refresh)
 
         def show(self, part: float) -> None:
-            self._bar.update(100 * part - self._bar.n)
+            self._print(self._bar.update, 100 * part - self._bar.n)
 
         def end(self) -> None:
-            self._bar.close()
+            self._print(self._bar.close)
+
+        def _print(self, call: Callable[..., object], *arguments: float) -> None:
+            try:
+                call(*arguments)
+            except (OSError, ValueError):
+                self._bar.disable = True  # it would try once more as it is thrown away, where nothing can be caught
+                raise
 
     return Bar
 

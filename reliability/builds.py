@@ -1,7 +1,6 @@
 """Builds of the core with something of the compiler's added, in build/, and the tests run on them.
 
-`checks` are options for cmake: what the compiler adds. Each build has the bindings and the tests of the core, and a
-folder with the package to import in place of what is installed.
+Each has the bindings and the tests of the core, and in `staged` the package to import in place of what is installed.
 """
 
 import os
@@ -42,14 +41,18 @@ def run(command, **more):
     return done.stdout
 
 
-def build(name, *options):
+def build(name, *options, flags=""):
     """Return the folder of a core built with these options of cmake, `staged` in it the package with that core."""
     import pybind11
 
     folder = BUILDS / name
     command = [tool("cmake"), "-S", "csrc", "-B", folder, "-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={tool('ninja')}"]
     command += ["-DPYLINEAR_PYTHON=ON", "-DPYLINEAR_TESTS=ON", f"-Dpybind11_DIR={pybind11.get_cmake_dir()}"]
-    run([*command, f"-DPython_EXECUTABLE={sys.executable}", *options])
+    command += [f"-DPython_EXECUTABLE={sys.executable}", *options]
+    # Of the kinds that keep their symbols. Optimised a little: the lines of a stack are those that were written, and
+    # under sanitizers the kernels take seconds to compile, not minutes.
+    command += ["-DCMAKE_BUILD_TYPE=RelWithDebInfo", f"-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 {flags}".rstrip()]
+    run([*command, "-DCMAKE_INTERPROCEDURAL_OPTIMIZATION=OFF"])
     run([tool("cmake"), "--build", folder])
     shutil.rmtree(folder / "staged", ignore_errors=True)
     sources = shutil.ignore_patterns("*.so", "__pycache__")
@@ -110,5 +113,15 @@ def core_tests(folder, environment, prefix=()):
 def package_tests(folder, environment, *options, python=(sys.executable, "-P"), prefix=()):
     """Return the outcome of the tests of the package."""
     report = folder / "pytest.xml"
-    command = [*python, "-m", "pytest", "--quiet", "--timeout=600", "-p", "no:cacheprovider", f"--junitxml={report}", *options]
+    command = [
+        *python,
+        "-m",
+        "pytest",
+        "--quiet",
+        "--timeout=600",
+        "-p",
+        "no:cacheprovider",
+        f"--junitxml={report}",
+        *options,
+    ]
     return outcome_of(command, environment, report, prefix)

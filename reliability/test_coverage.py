@@ -13,8 +13,7 @@ import builds
 @pytest.mark.timeout(3000)
 @pytest.mark.property("coverage", "Python >= 95 % of branches, C++ >= 90 % of lines")
 def test_coverage(figure):
-    options = ["-DCMAKE_BUILD_TYPE=Coverage", "-DCMAKE_CXX_FLAGS_COVERAGE=-O1 --coverage"]
-    folder = builds.build("coverage", *options)
+    folder = builds.build("coverage", flags="--coverage")
     for counted in (*folder.rglob("*.gcda"), *folder.glob("python.data*")):
         counted.unlink()
     there = builds.environment(folder, COVERAGE_FILE=str(folder / "python.data"))

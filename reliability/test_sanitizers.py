@@ -40,7 +40,8 @@ def test_threads(figure):
     folder = sanitized("thread", "__tsan_init")
     log = emptied(folder / "reports") / "report"
     threads = {"TSAN_OPTIONS": f"second_deadlock_stack=1:{ALWAYS}{log}"}
-    judge(figure, folder, threads, threads, ["libtsan"])
+    # How numpy's own threads wait for one another is nothing that the sanitizer can see.
+    judge(figure, folder, threads, threads | {"OPENBLAS_NUM_THREADS": "1"}, ["libtsan"])
 
 
 def judge(figure, folder, with_core, with_package, runtimes):
@@ -60,9 +61,7 @@ def judge(figure, folder, with_core, with_package, runtimes):
 
 def sanitized(sanitizers, *symbols):
     """Return the build with these sanitizers, whose core calls these functions of theirs."""
-    # At -O1 a stack is told as it is written, and the kernels compile in minutes.
-    options = [f"-DPYLINEAR_SANITIZE={sanitizers}", "-DCMAKE_BUILD_TYPE=Checked", "-DCMAKE_CXX_FLAGS_CHECKED=-O1"]
-    folder = builds.build(sanitizers.replace(",", "-"), *options)
+    folder = builds.build(sanitizers.partition(",")[0], f"-DPYLINEAR_SANITIZE={sanitizers}")
     (core,) = (folder / "staged" / "pylinear").glob("_pylinear_core*.so")
     assert [symbol for symbol in symbols if symbol.encode() not in core.read_bytes()] == []
     return folder

@@ -1,5 +1,7 @@
+import gc
 import io
 import sys
+import time
 
 import pytest
 
@@ -91,10 +93,17 @@ def test_what_it_may_be(wrong):
 
 
 class Full(io.StringIO):
-    """Takes nothing, as a disk that is full."""
+    """Takes `left` lines and no more, as a disk that gets full."""
+
+    def __init__(self, left=0):
+        super().__init__()
+        self.left = left
 
     def write(self, text):
-        raise OSError(28, "No space left on device")
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(28, "No space left on device")
+        return super().write(text)
 
 
 @pytest.mark.core
@@ -105,3 +114,16 @@ def test_what_cannot_be_shown_does_not_end_the_work(monkeypatch, there, make):
         monkeypatch.setitem(sys.modules, "tqdm", None)
     monkeypatch.setattr(sys, "stderr", make())
     assert train(progress=True).status == ("ok",)
+
+
+@pytest.mark.parametrize("left", range(5))
+def test_a_bar_that_cannot_be_printed_any_more_is_silent_ever_after(monkeypatch, left):
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda one: told.append(one.exc_value))
+    monkeypatch.setattr(sys, "stderr", Full(left))
+    with reporter(True) as report:
+        for part in (0.25, 0.5, 0.75, 1.0):
+            time.sleep(0.11)  # tqdm prints at most every tenth of a second
+            report(part)
+    gc.collect()
+    assert told == []
