@@ -8,8 +8,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import faulty
 import pytest
+
+import faulty
 
 FILES = ("Simulation.save", "Simulation.save anew", "train(checkpoint=)", "sweep(folder=)", "pylinear train --out")
 RECORDINGS = ("ZarrRecorder, made", "ZarrRecorder, growing", "ZarrRecorder, gone on with")

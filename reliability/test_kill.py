@@ -11,13 +11,13 @@ import sys
 import time
 from collections import Counter
 
-import killed
 import numpy as np
 import pytest
 import zarr
-from killed import FILE, PACE, STORE
 
+import killed
 import pylinear as pl
+from killed import FILE, PACE, STORE
 from pylinear._training_file import TrainingFile
 from recordings import opened
 

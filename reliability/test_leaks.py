@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 
-import leaking
 import pytest
+
+import leaking
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
 
