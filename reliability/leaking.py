@@ -25,7 +25,8 @@ KNOWN = pl.Dataset.from_gram(WIDE.gram, WIDE.n_features)
 TREE = pl.Tree((2, 2), 0.1)
 W21, W32 = RNG.normal(scale=0.1, size=(3, 4)), RNG.normal(scale=0.1, size=(5, 3))
 # Where a disk need not be waited for.
-FOLDER = Path(tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None))
+PLACE = tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+FOLDER = Path(PLACE.name)
 ENDLESS = 10**8
 
 

@@ -73,18 +73,20 @@ def measure_calls(figure, tmp_path, cases, mishap, preload):
     assert not wrong
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.property("I/O faults: files", REQUIRED)
 def test_calls_for_files(figure, tmp_path, preload):
     measure_calls(figure, tmp_path, FILES, "calls", preload)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 @pytest.mark.property("I/O faults: recordings, pictures", REQUIRED)
 def test_calls_for_recordings_and_pictures(figure, tmp_path, preload):
     measure_calls(figure, tmp_path, RECORDINGS + PICTURES, "changes", preload)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.property("a full disk", "the same on file systems with 0 to 44 kB of room")
 def test_full_disks(figure, tmp_path):
     cases = FILES + RECORDINGS + PICTURES

@@ -34,6 +34,7 @@ def shown(grown):
     return f"{size / 2**20:+.2f} MB, {threads:+d} threads, {files:+d} files"
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.property("leaks: of everything in turn", REQUIRED)
 def test_leaks_of_all_in_turn(figure):
     grown = growth(started(*leaking.QUICK))
