@@ -140,6 +140,7 @@ def test_the_numbers_drawn_do_not_depend_on_the_parts(monkeypatch):
 def test_w32_is_never_held_whole():
     data = pl.Tree((2, 2), 0.1).sample(20_000, rng=0)
     assert data.modes.s.size == 4
+    pl.gap(pl.train(pl.toy(), hidden=4, rate=0.01, epochs=2, rng=0))  # what it loads is not what it holds
     tracemalloc.start()
     run = pl.train(data, hidden=100, rate=1e-4, epochs=2, reduce="exact", rng=0)
     peak = tracemalloc.get_traced_memory()[1]
