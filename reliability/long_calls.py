@@ -12,6 +12,7 @@ import time
 from functools import cache
 
 import numpy as np
+import scipy.integrate  # noqa: F401 (an extension of scipy's makes an ImportError of Ctrl-C while it is loaded)
 
 import pylinear as pl
 
@@ -97,7 +98,7 @@ CALLS = {
     "train, krylov": (lambda: train(one_hot(), reduce="krylov"), 3.0),
     "train, flow": (lambda: train(one_hot(), update="flow", epochs=1e5), 3.0),
     "train, in law": (train_in_law, 1.0),
-    "sample": (lambda: TREE.sample(10**7, rng=0), 0.2),
+    "sample": (lambda: TREE.sample(2 * 10**7, rng=0, dtype="int8"), 0.2),
     "sample_bits": (lambda: TREE.sample_bits(10**8, rng=0), 0.2),
     "gram": (lambda: TREE.gram(10**11, rng=0), 0.5),
     "draw": (lambda: pl.Gaussian(1.0).draw(one_hot(), hidden=HIDDEN, rng=0), 0.4),
