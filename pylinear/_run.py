@@ -176,8 +176,8 @@ class Run:
     initial_strengths : (R, K) float64
         Effective initial strength of each mode; see `theory.initial_strength`.
     status : tuple of R str
-        "ok"; "diverged", if a presentation would have brought a weight, or the squared error of all items, to the largest
-        number of the type, in which case `weights` are those before it; "interrupted".
+        "ok"; "diverged", if a presentation would have brought a weight, or the squared error of all items, to the
+        largest number of the type, in which case `weights` are those before it; "interrupted".
     completed : (R,) int64
         Presentations that each run completed.
     kept : frozenset of str

@@ -76,7 +76,8 @@ class Simulation:
         The same in epochs of P presentations.
     status : str
         "ok", or "diverged" once a presentation would have brought a weight, or the squared error of all items, to the
-        largest number of the type; the weights are then those before it. Another rate, other weights or other data make it "ok" again.
+        largest number of the type; the weights are then those before it. Another rate, other weights or other data make
+        it "ok" again.
     rows : slice
         The rows of W32 in this process: all, without `comm`.
 
