@@ -15,11 +15,14 @@ ROOT = Path(__file__).parent.parent
 COMPILER = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
 
+# OpenBLAS takes memory of its own for each of its threads, and ends the process or tries for ever without it.
+ALONE = {"OPENBLAS_NUM_THREADS": "1"}
+
 
 def starved(*arguments, **environment):
     """Return what `starved.py` prints, a line a call."""
     command = [sys.executable, str(Path(__file__).with_name("starved.py")), *arguments]
-    env = {**os.environ, **environment}
+    env = {**os.environ, **ALONE, **environment}
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=500, check=False)
     # A process that has been ended says so here, together with all that it had found before.
     lines = [json.loads(line) for line in done.stdout.splitlines()]
@@ -68,12 +71,11 @@ def test_each_allocation_fails_once(figure, tmp_path):
     "MemoryError below what is needed, never a crash, a wait or another result; the call after it right",
 )
 def test_under_a_limit(figure):
-    # OpenBLAS takes memory of its own for each of its threads, and ends the process or tries for ever without it; the
-    # C library keeps what has been released, unless it is told not to.
-    alone = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
-    lines = starved("fail_below", "10000", **alone)
+    # The C library keeps what has been released, unless it is told not to.
+    frugal = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_ARENA_MAX": "1"}
+    lines = starved("fail_below", "10000", **frugal)
     total, wrong = summed(lines)
-    refused = {line["call"]: line["said"] for line in starved("refuse", **alone)}
+    refused = {line["call"]: line["said"] for line in starved("refuse", **frugal)}
     named = [said for said in refused.values() if re.search(r"would take [\d.]+ GB; 0\.[0-3] GB are available$", said)]
     limits = f"{total.total()} limits in {len(lines)} calls: {total['MemoryError']} MemoryError, {total['right']} right"
     figure(f"{limits}, wrong: {wrong or 'none'}; {len(named)} of {len(refused)} estimates named")

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import pylinear as pl
 from baselines import numpy_loop
@@ -88,6 +89,7 @@ def stored(run):
 @pytest.mark.property(
     "divergence", 'status "diverged", the step right to one block, no NaN stored, the last finite state kept'
 )
+@threadpool_limits.wrap(limits=1, user_api="blas")
 def test_divergence(figure):
     early, off, runs, wrong = {}, 0.0, 0, []
     for (size, kind, options), factor in itertools.product(configurations(), RATES):
