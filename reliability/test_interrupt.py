@@ -101,11 +101,13 @@ def test_ctrl_c_is_answered_within_50_ms(caller, figure):
     assert np.percentile(np.concatenate(list(found.values())), 99) < MOST
 
 
-@pytest.mark.property("Ctrl-C, quick", f"{RULE}: the median of {2 * len(NAMES)} tries over {len(NAMES)} long calls")
+@pytest.mark.property("Ctrl-C, quick", f"{RULE} in one of two tries of each of {len(NAMES)} long calls")
 def test_ctrl_c_is_answered_within_50_ms_as_a_rule(caller, figure):
+    # Whatever else the machine does delays a try now and then; what takes long by itself does so each time.
     found = latencies(caller, 2 * len(NAMES))
-    figure(told(found))
-    assert np.median(np.concatenate(list(found.values()))) < MOST
+    slowest = max(NAMES, key=lambda name: min(found[name]))
+    figure(f"{told(found)}; better of two at most {1000 * min(found[slowest]):.1f} ms ({slowest})")
+    assert min(found[slowest]) < MOST
 
 
 @pytest.mark.property("Ctrl-C inside LAPACK", "not later than at the end of the singular value decomposition")
