@@ -4,17 +4,19 @@ BIN = $(VENV)/bin
 CMAKE = PATH=$(abspath $(BIN)):$$PATH cmake
 CTEST = PATH=$(abspath $(BIN)):$$PATH ctest --output-on-failure
 CORE_TESTS = -G Ninja -DPYLINEAR_PYTHON=OFF -DPYLINEAR_TESTS=ON
+# What `make dev` has made editable stays so.
+KEPT = $(if $(wildcard $(VENV)/lib/python*/site-packages/_editable_skbc_pylinear_dynamics.pth),--no-build-isolation --editable)
 SOURCES = $(shell git ls-files 'csrc/*.?pp' 'csrc/*.inl' 'tests/cpp/*.?pp')
 
 .PHONY: demo test dev lint format stubs cpp example sanitize pure bench docs reliability
 
 demo: $(VENV)
-	$(BIN)/pip install --quiet ".[plot]"
+	$(BIN)/pip install --quiet $(KEPT) ".[plot]"
 	$(BIN)/pylinear info
 	$(BIN)/pylinear demo
 
 test: $(VENV)
-	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pip install --quiet ".[test]"
+	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pip install --quiet $(KEPT) ".[test]"
 	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pytest
 
 dev: $(VENV)
@@ -22,7 +24,7 @@ dev: $(VENV)
 	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pip install --quiet --no-build-isolation --editable ".[dev]"
 
 lint: $(VENV)
-	$(BIN)/pip install --quiet ".[test,lint]"
+	$(BIN)/pip install --quiet $(KEPT) ".[test,lint]"
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/clang-format --dry-run -Werror $(SOURCES)
@@ -42,7 +44,7 @@ cpp: $(VENV)
 
 # The core installed for C++, and the example that finds it there and must print what Python computes.
 example: cpp
-	$(BIN)/pip show --quiet pylinear-dynamics || $(BIN)/pip install --quiet ".[test]"
+	$(BIN)/pip show --quiet pylinear-dynamics || $(BIN)/pip install --quiet $(KEPT) ".[test]"
 	rm -rf build/installed build/example
 	$(CMAKE) --install build/cpp --prefix build/installed
 	$(CMAKE) -S csrc/examples -B build/example -G Ninja -DCMAKE_PREFIX_PATH=$(CURDIR)/build/installed
@@ -66,18 +68,18 @@ pure:
 
 # One table of ratios taken in one process, and of peak memory; some minutes on a machine that does nothing else.
 bench: $(VENV)
-	$(BIN)/pip install --quiet ".[test]"
+	$(BIN)/pip install --quiet $(KEPT) ".[test]"
 	$(BIN)/pytest benchmarks --quiet --benchmark-only --benchmark-quiet --timeout=900
 
 # The documentation from scratch, in build/docs; its examples run, and a warning is an error.
 docs: $(VENV)
-	$(BIN)/pip install --quiet ".[docs]"
+	$(BIN)/pip install --quiet $(KEPT) ".[docs]"
 	rm -rf build/docs docs/auto_gallery docs/api/generated
 	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
 
 # One table of property, figure, required: all of it, or with QUICK=1 what takes no build and no minutes.
 reliability: $(VENV)
-	$(BIN)/pip install --quiet ".[reliability]"
+	$(BIN)/pip install --quiet $(KEPT) ".[reliability]"
 	PYLINEAR_REQUIRE_CORE=1 $(BIN)/pytest reliability --quiet $(if $(QUICK),-m "not slow")
 
 $(VENV):

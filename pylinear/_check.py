@@ -46,6 +46,7 @@ class _Short(reprlib.Repr):
 
     def __init__(self) -> None:
         super().__init__()
+        self.maxlevel = 2
         self.maxlist = self.maxtuple = self.maxdict = self.maxset = self.maxfrozenset = self.maxdeque = 30
 
     def repr_str(self, x: str, level: int) -> str:
@@ -201,6 +202,8 @@ def _read(name: str, value: object, wanted: str) -> NDArray[Any]:
         value = plain(name, value)
         try:
             raw = np.asarray(value)
+        except MemoryError:
+            raise
         except Exception:  # of whatever claims to be an array
             got = "rows of unequal length" if isinstance(value, list | tuple) else show(value)
             raise ValueError(f"{name} must be an array of shape {wanted}; got {got}") from None
@@ -232,6 +235,8 @@ def item_numbers(name: str, value: object, n_items: int, others: str) -> NDArray
     value = plain(name, value)
     try:
         items = np.empty(0) if isinstance(value, np.ma.MaskedArray | bytes) else np.asarray(value)
+    except MemoryError:
+        raise
     except Exception:  # of whatever claims to be an array
         items = np.empty(0)
     if items.dtype.kind not in "iu" or items.ndim != 1 or not items.size:
@@ -261,6 +266,8 @@ def rank(value: object) -> int:
         return 0
     try:
         return np.ndim(plain("it", value))
+    except MemoryError:
+        raise
     except Exception:  # of whatever claims to be an array
         return -1
 
@@ -269,6 +276,8 @@ def rows(value: object) -> int:
     """Return the length of the first axis of an array_like; -1 if it has none."""
     try:
         return len(plain("it", value))
+    except MemoryError:
+        raise
     except Exception:
         return -1
 
@@ -285,6 +294,8 @@ def path(name: str, value: object) -> str:
 
 def names(name: str, value: object, count: int) -> tuple[str, ...]:
     """Return `value` as a tuple of `count` non-empty strings."""
+    if type(value) is np.ndarray and value.ndim == 1:
+        value = value.tolist()  # pandas keeps names as objects
     out = tuple(sequence(name, value, count, f"{count} names"))
     if not all(isinstance(x, str) and x for x in out):
         wrong = next(x for x in out if not (isinstance(x, str) and x))

@@ -110,7 +110,9 @@ def _data(chosen: argparse.Namespace) -> Dataset:
     try:
         tree = Tree(branching, chosen.flip)
     except ValueError as error:
-        raise ValueError(f"--tree {chosen.tree}: {error}" if str(error).startswith("branching") else error) from None
+        if not str(error).startswith("branching"):
+            raise
+        raise ValueError(f"--tree {chosen.tree}: {error}") from None
     return tree.sample(features, rng=chosen.rng)
 
 

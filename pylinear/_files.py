@@ -294,21 +294,23 @@ def _alone(part: Path) -> Iterator[IO[bytes]]:
     """Open `part` empty, for one writer at a time; what a killed one has left there is written over."""
     while True:
         with open(part, "r+b", opener=_create) as file:
-            _lock(file.fileno())
+            number = file.fileno()  # a writer may close the file
+            _lock(number)
             try:
                 # Whoever held the lock may have moved the file to its place meanwhile.
-                if not _is(part, file.fileno()):
+                if not _is(part, number):
                     continue
                 file.truncate(0)
                 yield file
             except BaseException:
                 with contextlib.suppress(OSError):
-                    if _is(part, file.fileno()):
+                    if file.closed or _is(part, number):
                         part.unlink()
                 raise
             finally:
                 # At once, also where a forked child holds the file open.
-                _lock(file.fileno(), release=True)
+                if not file.closed:
+                    _lock(number, release=True)
             return
 
 

@@ -20,7 +20,7 @@ def _address_space() -> int | None:
         limit = resource.getrlimit(resource.RLIMIT_AS)[0]
         with open("/proc/self/statm") as file:
             used = int(file.read().split()[0]) * resource.getpagesize()
-    except (ImportError, OSError, ValueError):
+    except (AttributeError, ImportError, OSError, ValueError):
         return None
     return None if limit == resource.RLIM_INFINITY else max(0, limit - used)
 

@@ -247,9 +247,8 @@ class ZarrRecorder:
             commit(str(store), 0)
             if (there := attributes(self._path)) is not None and there.get("n_valid"):
                 raise FileError(f"{self._path} has been made by another process meanwhile")
-            if (
-                target.is_dir()
-            ):  # empty, or a store without records; killed while it was removed, a part of it would stay
+            # Empty, or a store without records: killed while it was removed, a part of it would stay.
+            if target.is_dir():
                 target.rename(aside / "old")
             store.rename(target)
 

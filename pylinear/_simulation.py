@@ -471,13 +471,17 @@ class Simulation:
             try:
                 yield Weights(w21, w32)
             finally:
+                if writable:
+                    # Unless all that follows is well; no call comes before it, in which Ctrl-C could be heard.
+                    self.status, self._seen = "diverged", None
                 w21.flags.writeable = w32.flags.writeable = False
                 if writable:
-                    self._changed()
-                    self.status = "diverged"  # unless all that follows is well
-                    if not in_place:
-                        lower[:], self._start = self._inputs.lower(w21), w21.copy()
-                    self._check_written(w21, network.weights_changed()[0])
+                    try:
+                        if not in_place:
+                            lower[:], self._start = self._inputs.lower(w21), w21.copy()
+                    finally:
+                        w32_norm = network.weights_changed()[0]
+                    self._check_written(w21, w32_norm)
                     self.status = "ok"
 
     def _check_written(self, w21: NDArray[Any], w32_norm: float) -> None:

@@ -108,3 +108,27 @@ def test_texts_are_of_pythons_own_class():
 def test_a_path_is_of_a_length_that_can_be_read():
     with pytest.raises(ValueError, match="path must be a path, of at most 4096 characters; got 'xxx"):
         _check.path("path", "x" * 5000)
+
+
+def test_names_may_be_objects_as_pandas_keeps_them():
+    assert _check.names("items", np.array(["a", "b"], dtype=object), 2) == ("a", "b")
+    with pytest.raises(TypeError, match="items must be non-empty strings; got 3"):
+        _check.names("items", np.array(["a", 3], dtype=object), 2)
+
+
+def test_what_is_nested_is_shown_in_short():
+    nested = 0
+    for _ in range(5):
+        nested = [nested] * 30
+    assert len(_check.show(nested)) <= 80
+
+
+class Starved:
+    def __array__(self, *_, **__):
+        raise MemoryError("no room")
+
+
+@pytest.mark.parametrize("call", [lambda x: _check.array("x", x, (None,)), _check.rank])
+def test_what_runs_out_of_memory_says_so(call):
+    with pytest.raises(MemoryError, match="no room"):
+        call(Starved())

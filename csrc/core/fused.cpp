@@ -77,8 +77,9 @@ bool Network<T>::present(Team& team, Stop& stop, bool may_leave) {
     status_ = Status::interrupted;
     return false;
   }
-  presentation_open_ = false;
+  // Open until the processes of a group have told each other their sums, which may fail and be done again.
   const double squares = static_cast<double>(sum_of_visits(stop));
+  presentation_open_ = false;
   const double rate = static_cast<double>(rate_), x = std::sqrt(data_->input_squares[item_]);
   w32_norm_ += rate * std::sqrt(squares) * frobenius(h_.data(), units_);
   lower_norm_ += rate * frobenius(g_.data(), units_) * x * std::max(1.0, data_->inputs == nullptr ? x : 1.0);

@@ -225,6 +225,7 @@ void Network<T>::weights_changed() {
 
 template <class T>
 void Network<T>::set_rate(double rate) {
+  require_settled();
   snapshot_.reset();
   rate_ = static_cast<T>(rate);
   // A block forms squares that single presentations do not. On scales where those lose digits, none is taken.
@@ -235,8 +236,14 @@ void Network<T>::set_rate(double rate) {
 
 template <class T>
 void Network<T>::set_schedule(Schedule schedule) {
+  require_settled();
   snapshot_.reset();
   schedule_ = std::move(schedule);
+}
+
+template <class T>
+void Network<T>::require_settled() const {
+  if (block_.open || presentation_open_) throw std::invalid_argument("a network must be settled before it is changed");
 }
 
 template <class T>

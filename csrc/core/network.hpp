@@ -112,7 +112,9 @@ class Network {
   bool weights_changed(Stop& stop);
   void weights_changed();
   /// To be called before a presentation unlike those before: a new rate or order begins with a block of its own.
+  /// Of a settled network.
   void set_rate(double rate);
+  /// Of a settled network.
   void set_schedule(Schedule schedule);
 
   State state() const;
@@ -151,6 +153,7 @@ class Network {
   bool exchange(std::initializer_list<Share> shares, bool stop = false);
   double measured_w32_norm(Stop* stop = nullptr);
   void make_room();
+  void require_settled() const;
   void measure_outputs();
 
   int useful_threads(const Record<T>& record, int threads) const;
