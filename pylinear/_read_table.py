@@ -91,8 +91,8 @@ def _check_names(where: str, properties: list[str]) -> None:
     if all(_number(name) is not None for name in properties):
         got = _check.show(", ".join(properties))
         raise ValueError(
-            f"{where}: the header must name the properties; got numbers alone, {got}: if they are names, such as years or "
-            "numbers of neurons, write them as y2001, n0; if they are the first item, put a row of names above it"
+            f"{where}: the header must name the properties; got numbers alone, {got}: if they are names, such as years "
+            "or numbers of neurons, write them as y2001, n0; if they are the first item, put a row of names above it"
         )
 
 
@@ -106,8 +106,8 @@ def _numbers(path: str, line: int, row: list[str], properties: list[str]) -> lis
     for name, cell in zip(properties, row[1:], strict=True):
         if not cell:
             raise ValueError(
-                f"{path}, line {line}: the value of {name!r} for {row[0]!r} is missing: fill it in, or leave out the row "
-                "or column"
+                f"{path}, line {line}: the value of {name!r} for {row[0]!r} is missing: fill it in, or leave out the "
+                "row or column"
             )
         number = _number(cell)
         if number is None:

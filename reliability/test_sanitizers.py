@@ -13,9 +13,7 @@ import builds
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 # Where the core does the work, rather than numpy: what a sanitizer slows down most and learns least from is left out.
-MODULES = (
-    "bad_input checkpoint dlpack engine exact law random same_bits simulation simulation_changes threads train tree"
-)
+MODULES = "bad_input checkpoint dlpack engine exact law random same_bits simulation simulation_changes threads train tree"
 
 REPORT = re.compile(r"ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer|: runtime error: ")
 

@@ -37,12 +37,12 @@ def test_another_delimiter_and_quotes(tmp_path):
         ("item\nRobin\n", "line 1: the header must name at least one property"),
         (
             "item;a\nRobin;1\n",
-            r"line 1: .* with the delimiter ',' between them; got 'item;a': did you mean delimiter=';'",
+            r"line 1: .* the delimiter ',' between them; got 'item;a': did you mean delimiter=';'",
         ),
         ("item\ta\nRobin\t1\n", r"line 1: .*: did you mean delimiter='\\t'"),
         (
             "Robin,1,0\nSalmon,0,1\n",
-            "line 1: the header must name the properties; got numbers alone, '1, 0': if they are names",
+            "line 1: the header must name .*; got numbers alone, '1, 0': if they are names",
         ),
         ("item,a\nRo\0bin,1\n", "line 2: not a text table: there is a NUL in it"),
         ("item,a,\nRobin,1,2\n", "line 1: column 3 has no name in the header: remove it or name it"),
@@ -52,7 +52,7 @@ def test_another_delimiter_and_quotes(tmp_path):
         ("item,a,b\nRobin,1,\n", "line 2: the value of 'b' for 'Robin' is missing: fill it in"),
         (
             "item,a\nRobin,yes\n",
-            "line 2: 'yes', the 'a' of 'Robin', is not a number: write numbers with a decimal point",
+            "line 2: 'yes', the 'a' of 'Robin', is not a number: write numbers with a decimal",
         ),
         ("item,a\nRobin,nan\n", "line 2: 'nan', the 'a' of 'Robin', is not finite"),
         ("item,a\nRobin,1e999\n", "line 2: '1e999', the 'a' of 'Robin', is not finite"),
