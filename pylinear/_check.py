@@ -170,7 +170,7 @@ def array(
     None in `shape` stands for any length from 1 on, None in its place for any shape at all. With `infinite`, +inf may
     be among them.
     """
-    wanted = "n" if shape is None else "x".join("n" if n is None else str(n) for n in shape) or "a single number"
+    wanted = "n" if shape is None else _lengths(shape) or "a single number"
     raw = _read(name, value, wanted)
     fits = shape is None or (
         raw.ndim == len(shape)
@@ -190,6 +190,12 @@ def array(
         wanted = "a number or inf" if infinite else "finite"
         raise ValueError(f"{name} must be {wanted} in {np.dtype(dtype)}; got {seen} at [{where}]")
     return out
+
+
+def _lengths(shape: tuple[int | None, ...]) -> str:
+    """Return a shape in words: a letter of its own for any length that is free."""
+    letters = iter("nmkl")
+    return " x ".join(next(letters) if n is None else str(n) for n in shape)
 
 
 def _read(name: str, value: object, wanted: str) -> NDArray[Any]:
@@ -240,7 +246,7 @@ def item_numbers(name: str, value: object, n_items: int, others: str) -> NDArray
     except Exception:  # of whatever claims to be an array
         items = np.empty(0)
     if items.dtype.kind not in "iu" or items.ndim != 1 or not items.size:
-        raise TypeError(f"{name} must be {others} or a sequence of item numbers; got {show(value)}")
+        raise TypeError(f"{name} must be {others} or a sequence of at least one item number, from 0; got {show(value)}")
     wrong = items[(items < 0) | (items >= n_items)]
     if wrong.size:
         raise ValueError(f"{name} must name items from 0 to {n_items - 1}; got {wrong[0]}")

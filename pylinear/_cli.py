@@ -126,6 +126,9 @@ def _experiment_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "table", nargs="?", type=Path, help="CSV: one row an item, one column a property; or TOML: an experiment"
     )
+    parser.add_argument(
+        "--delimiter", metavar="C", help=rf"what separates the table's cells, \t for tabs ({DEFAULTS['delimiter']})"
+    )
     parser.add_argument("--tree", metavar="B,B,...", help="in place of a table: children at each level of a tree")
     parser.add_argument("--flip", type=float, help=f"flip probability on its branches ({DEFAULTS['flip']})")
     parser.add_argument("--features", type=int, help=f"features sampled from it ({DEFAULTS['features']:,})")

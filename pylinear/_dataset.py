@@ -104,7 +104,7 @@ class Dataset:
     ) -> None:
         self._own(_check.array("outputs", outputs, (None, None)))
         if inputs is not None:
-            given = _check.array("inputs", inputs, (None, self.n_items))
+            given = _check.array("inputs (columns are items)", inputs, (None, self.n_items))
             if not given.any():
                 raise ValueError("inputs must not all be zero")
             self.inputs = frozen(given)

@@ -28,6 +28,7 @@ _MOST_EPOCHS = 1e9
 _WEAKEST = 0.05
 # Where the options do not say otherwise.
 DEFAULTS = {
+    "delimiter": ",",
     "flip": FLIP,
     "features": FEATURES,
     "hidden": 16,
@@ -96,11 +97,13 @@ def _check_source(options: argparse.Namespace) -> None:
         raise ValueError("give either a table or --tree")
     if options.table is not None and (options.flip is not None or options.features is not None):
         raise ValueError("--flip and --features belong to --tree; a table has neither")
+    if options.tree is not None and options.delimiter is not None:
+        raise ValueError("--delimiter belongs to a table; --tree has none")
 
 
 def _data(chosen: argparse.Namespace) -> Dataset:
     if chosen.table is not None:
-        return read_table(chosen.table)
+        return read_table(chosen.table, delimiter=chosen.delimiter.replace(r"\t", "\t"))
     try:
         branching = [int(part) for part in chosen.tree.split(",")]
     except ValueError:

@@ -160,8 +160,10 @@ def _initial(init: object, plan: Plan) -> Initial:
     if not isinstance(init, tuple | list) or len(init) != 2:
         raise TypeError(f"init must be a Gaussian, Decoupled, Balanced or (w21, w32); got {_check.show(init)}")
     per_run = (plan.runs,) if _check.rank(init[0]) == 3 else ()
-    w21 = _check.array("w21 of init", init[0], (*per_run, plan.hidden, plan.data.n_inputs))
-    return Given(w21, _check.array("w32 of init", init[1], (*per_run, plan.data.n_features, plan.hidden)))
+    runs = "runs x " * len(per_run)
+    shapes = (*per_run, plan.hidden, plan.data.n_inputs), (*per_run, plan.data.n_features, plan.hidden)
+    w21 = _check.array(f"w21 of init ({runs}hidden x inputs)", init[0], shapes[0])
+    return Given(w21, _check.array(f"w32 of init ({runs}features x hidden)", init[1], shapes[1]))
 
 
 def _keep(keep: object) -> frozenset[str]:

@@ -17,7 +17,8 @@ def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
     ----------
     path : path
         A text file (UTF-8): the first row names the properties, the first column the items, all else is numbers, such
-        as 0/1, -1/1 or measurements. Blank lines are passed over. An item may occur more than once.
+        as 0/1, -1/1 or measurements, with a decimal point. Blank lines and rows of empty cells alone are passed over.
+        An item may occur more than once.
     delimiter : str
         What separates the cells, one character.
 
@@ -38,7 +39,7 @@ def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
     path = _check.path("path", path)
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
         raise ValueError(f"delimiter must be one character that is no quote or line end; got {_check.show(delimiter)}")
-    rows = [(line, row) for line, row in _cells(path, delimiter) if row not in ([], [""])]
+    rows = [(line, row) for line, row in _cells(path, delimiter) if any(row)]
     if len(rows) < 2:
         raise ValueError(f"{path} must have a header row and at least one item; got {len(rows)} rows")
     (line, header), *body = rows
@@ -46,7 +47,7 @@ def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
     if not properties:
         raise ValueError(
             f"{path}, line {line}: the header must name at least one property after the items' column, with the "
-            f"delimiter {delimiter!r} between them; got {_check.show(header[0])}"
+            f"delimiter {delimiter!r} between them; got {_check.show(header[0])}{_hint(header[0])}"
         )
     _check_names(f"{path}, line {line}", properties)
     values = [_numbers(path, number, row, properties) for number, row in body]
@@ -72,12 +73,17 @@ def _cells(path: str, delimiter: str) -> list[tuple[int, list[str]]]:
     return cells
 
 
+def _hint(header: str) -> str:
+    """Return which other delimiter a header has, as the end of a sentence."""
+    return next((f": did you mean delimiter={other!r}?" for other in ";\t," if other in header), "")
+
+
 def _check_names(where: str, properties: list[str]) -> None:
     """Raise unless these are names of properties, all different."""
     seen: set[str] = set()
     for column, name in enumerate(properties, start=2):
         if not name:
-            raise ValueError(f"{where}: column {column} has no name in the header")
+            raise ValueError(f"{where}: column {column} has no name in the header: remove it or name it")
         if name in seen:
             raise ValueError(f"{where}: the header names {name!r} twice")
         seen.add(name)
@@ -85,7 +91,8 @@ def _check_names(where: str, properties: list[str]) -> None:
     if all(_number(name) is not None for name in properties):
         got = _check.show(", ".join(properties))
         raise ValueError(
-            f"{where}: the header must name the properties; got numbers alone, {got}: put names above them"
+            f"{where}: the header must name the properties; got numbers alone, {got}: if they are names, such as years "
+            "or numbers of neurons, write them as y2001, n0; if they are the first item, put a row of names above it"
         )
 
 
@@ -98,10 +105,16 @@ def _numbers(path: str, line: int, row: list[str], properties: list[str]) -> lis
     out = []
     for name, cell in zip(properties, row[1:], strict=True):
         if not cell:
-            raise ValueError(f"{path}, line {line}: the value of {name!r} for {row[0]!r} is missing")
+            raise ValueError(
+                f"{path}, line {line}: the value of {name!r} for {row[0]!r} is missing: fill it in, or leave out the "
+                "row or column"
+            )
         number = _number(cell)
         if number is None:
-            raise ValueError(f"{path}, line {line}: {cell!r}, the {name!r} of {row[0]!r}, is not a number")
+            raise ValueError(
+                f"{path}, line {line}: {cell!r}, the {name!r} of {row[0]!r}, is not a number: write numbers with a "
+                "decimal point, without % or thousands signs"
+            )
         if not np.isfinite(number):
             raise ValueError(f"{path}, line {line}: {cell!r}, the {name!r} of {row[0]!r}, is not finite")
         out.append(number)

@@ -217,6 +217,7 @@ def test_the_help_of_gap_says_what_its_columns_are(capsys):
         (["some.csv", "--tree", "2,2"], "give either a table or --tree"),
         (["some.csv", "--flip", "0.3"], "--flip and --features belong to --tree"),
         (["some.csv", "--features", "9"], "--flip and --features belong to --tree"),
+        (["--tree", "2,2", "--delimiter", ";"], "--delimiter belongs to a table"),
         (["--tree", "2,x"], "--tree must be whole numbers with commas between them; got '2,x'"),
         (["--tree", "2,0"], "--tree 2,0: branching must be a whole number from 1 to 1048576; got 0"),
         (["--tree", "2,2", "--flip", "0.7"], "flip must be between 0 and 0.5"),
@@ -327,10 +328,20 @@ def test_train_takes_the_options_of_gap(tmp_path, capsys):
 
 
 @pytest.mark.core
+@pytest.mark.parametrize(("option", "delimiter"), [(";", ";"), ("\\t", "\t"), ("\t", "\t")])
+def test_a_table_with_another_delimiter(option, delimiter, tmp_path):
+    (tmp_path / "animals.csv").write_text(TABLE)
+    (tmp_path / "other.txt").write_text(TABLE.replace(",", delimiter))
+    outputs = pl.read_table(tmp_path / "animals.csv").outputs
+    options = ["--delimiter", option, "--runs", "1", "--epochs", "5"]
+    assert (measured(["gap", str(tmp_path / "other.txt"), *options]).run.data.outputs == outputs).all()
+
+
+@pytest.mark.core
 def test_gap_takes_an_experiment_in_a_file(capsys):
     run = measured(["gap", str(EXAMPLE)]).run
     assert (run.hidden_units, run.rate, len(run.status), run.data.n_features) == (16, 3e-4, 3, 10_000)
-    for option, value in (("--rate", "1"), ("--hidden", "16"), ("--tree", "2,2"), ("--rng", "0")):
+    for option, value in (("--rate", "1"), ("--hidden", "16"), ("--tree", "2,2"), ("--rng", "0"), ("--delimiter", ";")):
         assert _cli.main(["gap", str(EXAMPLE), option, value]) == 1
         assert f"{option} must be left out beside {EXAMPLE}, which says it all" in capsys.readouterr().err
 

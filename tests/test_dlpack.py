@@ -128,7 +128,7 @@ DTYPE = BufferError("Unsupported dtype in DLTensor.")
         ([Foreign(row, refusal=GRADIENT) for row in OUTPUTS], r"outputs must be dense, without gradient"),
         (Foreign(OUTPUTS + 1j), r"outputs must hold real numbers; got .* dtype complex128"),
         (Foreign(OUTPUTS * np.nan), "outputs must be finite in float64"),
-        (Foreign(OUTPUTS[0]), "outputs must be an array of shape nxn; got shape"),
+        (Foreign(OUTPUTS[0]), "outputs must be an array of shape n x m; got shape"),
     ],
 )
 def test_what_cannot_be_taken_is_refused_in_one_sentence(value, sentence):

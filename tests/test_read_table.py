@@ -11,7 +11,7 @@ def write(tmp_path, text, encoding="utf-8"):
 
 
 def test_a_table(tmp_path):
-    path = write(tmp_path, "\ufeffitem,can fly, size\r\nRobin,1,0.5\r\n\r\nRobin,0,-1e2\r\n")
+    path = write(tmp_path, "\ufeffitem,can fly, size\r\nRobin,1,0.5\r\n\r\n,,\r\nRobin,0,-1e2\r\n")
     data = pl.read_table(path)
     assert data.items == ("Robin", "Robin (2)")
     assert data.features == ("can fly", "size")
@@ -35,19 +35,29 @@ def test_another_delimiter_and_quotes(tmp_path):
         ("", "at least one item; got 0 rows"),
         ("item,a\n", "at least one item; got 1 rows"),
         ("item\nRobin\n", "line 1: the header must name at least one property"),
-        ("item;a\nRobin;1\n", r"line 1: .* with the delimiter ',' between them; got 'item;a'"),
-        ("Robin,1,0\nSalmon,0,1\n", "line 1: the header must name the properties; got numbers alone, '1, 0'"),
+        (
+            "item;a\nRobin;1\n",
+            r"line 1: .* the delimiter ',' between them; got 'item;a': did you mean delimiter=';'",
+        ),
+        ("item\ta\nRobin\t1\n", r"line 1: .*: did you mean delimiter='\\t'"),
+        (
+            "Robin,1,0\nSalmon,0,1\n",
+            "line 1: the header must name .*; got numbers alone, '1, 0': if they are names",
+        ),
         ("item,a\nRo\0bin,1\n", "line 2: not a text table: there is a NUL in it"),
-        ("item,a,\nRobin,1,2\n", "line 1: column 3 has no name"),
+        ("item,a,\nRobin,1,2\n", "line 1: column 3 has no name in the header: remove it or name it"),
         ("item,a,b,a\nRobin,1,2,3\n", "line 1: the header names 'a' twice"),
         ("item,a,b\nRobin,1\n", "line 2: 2 cells where the header has 3"),
         ("item,a,b\n\nRobin,1,2,3\n", "line 3: 4 cells where the header has 3"),
-        ("item,a,b\nRobin,1,\n", "line 2: the value of 'b' for 'Robin' is missing"),
-        ("item,a\nRobin,yes\n", "line 2: 'yes', the 'a' of 'Robin', is not a number"),
+        ("item,a,b\nRobin,1,\n", "line 2: the value of 'b' for 'Robin' is missing: fill it in"),
+        (
+            "item,a\nRobin,yes\n",
+            "line 2: 'yes', the 'a' of 'Robin', is not a number: write numbers with a decimal",
+        ),
         ("item,a\nRobin,nan\n", "line 2: 'nan', the 'a' of 'Robin', is not finite"),
         ("item,a\nRobin,1e999\n", "line 2: '1e999', the 'a' of 'Robin', is not finite"),
         ("item,a\n ,1\n", "line 2: the item has no name"),
-        ("item,a\n,\n", "line 2: the item has no name"),
+        ("item,a\n,\n", "at least one item; got 1 rows"),
         ("item,a\nRobin,1_000\n", "line 2: '1_000', the 'a' of 'Robin', is not a number"),
     ],
 )

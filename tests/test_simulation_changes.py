@@ -386,9 +386,9 @@ class TestWeights:
         sim = simulation()
         before = sim.w32
         for wrong in (np.ones((40, 5)), np.ones((1, 4)), 3.0, np.ones(4)):
-            with pytest.raises(ValueError, match="w32 must be an array of shape 40x4"):
+            with pytest.raises(ValueError, match="w32 must be an array of shape 40 x 4"):
                 sim.w32 = wrong
-            with pytest.raises(ValueError, match="w21 must be an array of shape 4x5"):
+            with pytest.raises(ValueError, match="w21 must be an array of shape 4 x 5"):
                 sim.w21 = wrong
         np.testing.assert_array_equal(sim.w32, before)
 
