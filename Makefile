@@ -69,9 +69,10 @@ bench: $(VENV)
 	$(BIN)/pip install --quiet ".[test]"
 	$(BIN)/pytest benchmarks --quiet --benchmark-only --benchmark-quiet --timeout=900
 
-# The documentation, in build/docs; its examples run, and a warning is an error.
+# The documentation from scratch, in build/docs; its examples run, and a warning is an error.
 docs: $(VENV)
 	$(BIN)/pip install --quiet ".[docs]"
+	rm -rf build/docs docs/auto_gallery docs/api/generated
 	$(BIN)/sphinx-build -W --keep-going -b html docs build/docs
 
 # One table of property, figure, required: all of it, or with QUICK=1 what takes no build and no minutes.

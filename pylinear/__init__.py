@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from pylinear import _threads, theory
-from pylinear._dataset import Dataset, Modes, read_table, toy
+from pylinear._dataset import Dataset, Modes, toy
 from pylinear._engine import EngineMissingError
 from pylinear._files import FileError, FileWarning
 from pylinear._gap import Gap, gap
 from pylinear._gap_order import GapOrder, Power, gap_order
 from pylinear._info import info
 from pylinear._initial import Balanced, Decoupled, Gaussian, Weights
+from pylinear._read_table import read_table
 from pylinear._recording import ZarrRecorder
 from pylinear._reduction import Reduction
 from pylinear._run import Run, TrainingInterrupted

@@ -57,6 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with warnings.catch_warnings(action="always", category=AssumptionWarning):
             warnings.simplefilter("always", FileWarning)
             warnings.showwarning = partial(_warn, warnings.showwarning)
+            _check_folder(getattr(arguments, "out", None))
             status = commands[arguments.command]()
             _flush()
             return status
@@ -72,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return 0
     except _SAID as error:
-        _say(f"pylinear: {error}")
+        _say(f"pylinear: {_sentence(error)}")
         with contextlib.suppress(OSError):
             _flush()
         return 1
@@ -137,6 +138,26 @@ def _experiment_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--runs", type=int, help=f"networks ({DEFAULTS['runs']})")
     parser.add_argument("--rng", type=int, help=f"seed of features, weights and orders ({DEFAULTS['rng']})")
+
+
+def _check_folder(folder: Path | None) -> None:
+    """Raise, before anything is computed, if the results cannot be put into a folder."""
+    if folder is None:
+        return
+    there = folder.absolute()
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    if not there.is_dir():
+        raise NotADirectoryError(f"--out must be a folder, which {there} is not: give another")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(f"--out must be a folder that can be made or written, which {there} does not allow")
+
+
+def _sentence(error: BaseException) -> str:
+    """Return what is said of an error; of a file without the number that the system has for it."""
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{os.fspath(error.filename)!r}: {error.strerror}"
+    return str(error) or type(error).__name__
 
 
 def _flush() -> None:

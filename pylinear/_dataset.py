@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -175,7 +174,10 @@ class Dataset:
         n_features = _check.integer("n_features", n_features)
         data = cls(_root_of_gram(given, n_features), inputs, items)
         data._outputs, data.n_features = None, n_features
-        data.gram = frozen(np.array(gram))
+        # Whole numbers stay whole, in the machine's own type.
+        whole = np.asarray(gram)
+        exact = whole.dtype.kind in "iu" and np.can_cast(whole.dtype, np.int64)
+        data.gram = frozen(whole.astype(np.int64) if exact else given)
         return data
 
     def __repr__(self) -> str:
@@ -204,7 +206,7 @@ class Dataset:
 
     @cached_property
     def gram(self) -> NDArray[Any]:
-        """Inner products of the items' outputs, (P, P); float64, or as they were given to `from_gram`."""
+        """Inner products of the items' outputs, (P, P); float64, or int64 if `from_gram` was given whole numbers."""
         outputs = self.rotated_outputs
         return frozen(outputs.T @ outputs)
 
@@ -384,78 +386,3 @@ def toy(coding: Literal["binary", "signed", "centred"] = "centred") -> Dataset:
         items=["Canary", "Salmon", "Oak", "Rose"],
         features=["can Move", "can Fly", "can Swim", "has Bark", "has Petals"],
     )
-
-
-def read_table(path: str | PathLike[str], *, delimiter: str = ",") -> Dataset:
-    """Return the dataset in a table of items x properties.
-
-    Parameters
-    ----------
-    path : path
-        A text file (UTF-8): the first row names the properties, the first column the items, all else is numbers, such
-        as 0/1, -1/1 or measurements. Blank lines are passed over. An item may occur more than once.
-    delimiter : str
-        What separates the cells, one character.
-
-    Returns
-    -------
-    Dataset
-        With one-hot inputs; ``outputs`` (properties, items).
-
-    Raises
-    ------
-    ValueError
-        For a missing value, a row of another length than the header, a cell that is not a finite number, or a header
-        that is empty or repeats a name. The message gives the line.
-    OSError
-        If the file cannot be read.
-    """
-    import csv
-
-    path = _check.path("path", path)
-    if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n\0':
-        raise ValueError(f"delimiter must be one character that is no quote or line end; got {_check.show(delimiter)}")
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True)
-        try:
-            cells = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise ValueError(f"{path}, after line {reader.line_num}: not a text table: {error}") from None
-    rows = [(line, row) for line, row in cells if row not in ([], [""])]
-    if len(rows) < 2:
-        raise ValueError(f"{path} must have a header row and at least one item; got {len(rows)} rows")
-    (line, header), *body = rows
-    properties = header[1:]
-    if not properties:
-        raise ValueError(f"{path}, line {line}: the header must name at least one property after the items' column")
-    seen: set[str] = set()
-    for column, name in enumerate(properties, start=2):
-        if not name:
-            raise ValueError(f"{path}, line {line}: column {column} has no name in the header")
-        if name in seen:
-            raise ValueError(f"{path}, line {line}: the header names {name!r} twice")
-        seen.add(name)
-    values = [_numbers(path, number, row, properties) for number, row in body]
-    return Dataset(np.array(values).T, items=[row[0] for _, row in body], features=properties)
-
-
-def _numbers(path: str, line: int, row: list[str], properties: list[str]) -> list[float]:
-    """Return the numbers of one row of a table."""
-    if len(row) != len(properties) + 1:
-        raise ValueError(f"{path}, line {line}: {len(row)} cells where the header has {len(properties) + 1}")
-    if not row[0]:
-        raise ValueError(f"{path}, line {line}: the item has no name")
-    out = []
-    for name, cell in zip(properties, row[1:], strict=True):
-        if not cell:
-            raise ValueError(f"{path}, line {line}: the value of {name!r} for {row[0]!r} is missing")
-        try:
-            if "_" in cell:  # 1_000 is a number in Python's own files only
-                raise ValueError
-            number = float(cell)
-        except ValueError:
-            raise ValueError(f"{path}, line {line}: {cell!r}, the {name!r} of {row[0]!r}, is not a number") from None
-        if not np.isfinite(number):
-            raise ValueError(f"{path}, line {line}: {cell!r}, the {name!r} of {row[0]!r}, is not finite")
-        out.append(number)
-    return out

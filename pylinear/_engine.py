@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _check
+from pylinear import _check, _memory
+from pylinear._problem import parts
 
 if TYPE_CHECKING:
     from pylinear._problem import Layers, Problem
@@ -161,6 +162,7 @@ class Diffusion:
                     return
                 part(rank, start)
 
+        _memory.require_threads(self.threads)
         pool = ThreadPoolExecutor(self.threads)
         try:
             for future in [pool.submit(run, rank) for rank in range(self.threads)]:
@@ -214,34 +216,76 @@ class Order:
 class TrainingSet:
     """A problem as the core reads it: arrays of one dtype, shared by any number of networks."""
 
-    def __init__(self, problem: Problem, dtype: str, n_features: int | None = None) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        dtype: str,
+        n_features: int | None = None,
+        poll: Callable[[], None] = lambda: None,
+    ) -> None:
         inputs = problem.inputs
         self.dtype = np.dtype(dtype)
         self._network = _network_class(dtype)
         self._training_set = getattr(core(), f"TrainingSet{dtype[-2:]}")(
-            outputs=self.cast("outputs", problem.outputs),
-            inputs=None if inputs.read is None else self.cast("inputs", inputs.read.T),
+            outputs=self._shared("outputs", problem.outputs, poll),
+            inputs=None if inputs.read is None else self._shared("inputs", inputs.read.T, poll),
             input_squares=inputs.squares,
-            synthesizers=self.cast("u", problem.synthesizers),
+            synthesizers=self._shared("u", problem.synthesizers, poll),
             coefficients=np.ascontiguousarray(inputs.coefficients, dtype=np.float64),
             n_features=len(problem.outputs) if n_features is None else n_features,
         )
 
     def network(
-        self, layers: Layers, *, route: str, update: str, rate: float, order: Order, position: int = 0, **ranks: Any
+        self,
+        layers: Layers,
+        *,
+        route: str,
+        update: str,
+        rate: float,
+        order: Order,
+        position: int = 0,
+        stop: Any = None,
+        poll: Callable[[], None] = lambda: None,
+        **ranks: Any,
     ) -> Any:
-        """Return a core network with these weights after so many presentations; `ranks` tell who shares it."""
-        return self._network(
+        """Return a core network with these weights after so many presentations; `ranks` tell who shares it.
+
+        `poll` is called now and then, and may raise; where `stop` is raised it has to.
+        """
+        network = self._network(
             data=self._training_set,
             route=route,
             update=update,
+            hidden=layers.w32.shape[1],
             rate=rate,
             **order.arguments,
-            position=position,
-            lower=self.cast("w21", layers.lower),
-            w32=self.cast("w32", layers.w32),
             **ranks,
         )
+        for name, array, place in zip(("w21", "w32"), layers, network.views(), strict=True):
+            self._copy(name, array, place, poll)
+        while not network.begin(position, core().StopFlag() if stop is None else stop):
+            poll()
+        return network
+
+    def _shared(self, name: str, array: NDArray[Any], poll: Callable[[], None]) -> NDArray[Any]:
+        """Return `array` as the core reads it: itself, or a copy where it is of another type."""
+        if array.dtype == self.dtype and array.flags.c_contiguous:
+            return self.cast(name, array)
+        out = np.empty(array.shape, self.dtype)
+        self._copy(name, array, out, poll)
+        return out
+
+    def _copy(self, name: str, array: NDArray[Any], place: NDArray[Any], poll: Callable[[], None]) -> None:
+        """Write `array` to where the core has it."""
+        if array.shape != place.shape:
+            raise ValueError(f"{name} must be an array of shape {place.shape}; got shape {array.shape}")
+        try:
+            for rows in parts(*array.shape):
+                poll()
+                place[rows] = self.cast(name, array[rows])
+        except ValueError:
+            self.cast(name, array)  # tells which entry of all it was
+            raise
 
     def cast(self, name: str, array: NDArray[Any]) -> NDArray[Any]:
         """Return `array` in the type of the run, or raise if that is too small for a number in it."""

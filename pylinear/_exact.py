@@ -98,7 +98,7 @@ class Exact:
     def layers(self, run: int, poll: Callable[[], None] = lambda: None) -> Layers:
         """Return the weights that one run begins with."""
         if self.axis is None:
-            w21, w32 = self.start.weights(run)
+            w21, w32 = self.start.weights(run, poll)
             return Layers(self.inputs.lower(w21), w32)
         w21, parts = self.start.stream(run)
         known = self._known(w21)

@@ -11,12 +11,13 @@ import numpy as np
 
 from pylinear import _check, theory
 from pylinear._check import Floats
-from pylinear._dataset import Dataset, read_table
+from pylinear._dataset import Dataset
 from pylinear._experiment_file import FEATURES, FLIP, RNG, read
 from pylinear._figures._gaps import curves_table, gap_table, prediction_table
 from pylinear._figures._write import Picture, Say, write_pictures
 from pylinear._gap import Gap, gap
 from pylinear._initial import Gaussian
+from pylinear._read_table import read_table
 from pylinear._run import Run
 from pylinear._train import train
 from pylinear._tree import Tree
@@ -106,7 +107,11 @@ def _data(chosen: argparse.Namespace) -> Dataset:
         got = _check.show(chosen.tree)
         raise ValueError(f"--tree must be whole numbers with commas between them; got {got}") from None
     features = _check.integer("features", chosen.features)
-    return Tree(branching, chosen.flip).sample(features, rng=chosen.rng)
+    try:
+        tree = Tree(branching, chosen.flip)
+    except ValueError as error:
+        raise ValueError(f"--tree {chosen.tree}: {error}" if str(error).startswith("branching") else error) from None
+    return tree.sample(features, rng=chosen.rng)
 
 
 def _long_enough(s: Floats, a0: float, rate: float) -> int:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pylinear import _check
-from pylinear._dataset import Dataset, read_table, toy
+from pylinear._dataset import Dataset, toy
 from pylinear._files import FileError
 from pylinear._initial import Balanced, Decoupled, Gaussian
 from pylinear._progress import Progress
+from pylinear._read_table import read_table
 from pylinear._run import Run
 from pylinear._sweep import sweep
 from pylinear._tasks import REQUIRED, TRAINING
@@ -166,7 +167,7 @@ def read(path: Path) -> Experiment:
 def _sections(path: Path) -> Mapping[str, Any]:
     try:
         sections = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # tomllib has its own, and those of numbers and texts that it reads
         raise ValueError(f"{path}: not a TOML file: {error}") from None
     for name, keys in sections.items():
         if name not in _KEYS:

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import math
 import os
+import shutil
 import stat
 import struct
 from collections.abc import Iterator, Mapping
@@ -69,25 +70,44 @@ def write(path: StrPath, kind: str, header: Mapping[str, Any], arrays: Mapping[s
     text = np.frombuffer(json.dumps(about, allow_nan=False).encode(), np.uint8)
     if text.size > _LARGEST_HEADER:
         raise ValueError(f"the configuration must take at most {_LARGEST_HEADER} bytes as text; got {text.size}")
-    try:
-        with _replacing(target) as file, zipfile.ZipFile(file, "w") as archive:
-            for name, array in {_HEADER: text, **members}.items():
-                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                    member.write(_beginning(array.dtype, array.shape))
-                    for first in range(0, array.nbytes, _PART):
-                        member.write(_bytes(array)[first : first + _PART].data)
-    except OSError as error:
-        raise _located(error, target) from error
+    with replacing(target) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, array in {_HEADER: text, **members}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                member.write(_beginning(array.dtype, array.shape))
+                for first in range(0, array.nbytes, _PART):
+                    member.write(_bytes(array)[first : first + _PART].data)
 
 
 def write_bytes(path: StrPath, content: bytes) -> None:
     """Put `content` into a file in place of what it held, as a whole or not at all."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def replacing(path: StrPath) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of `path` when all has gone well; until then, what was there before stays."""
     target = _target(path)
+    part = _part_of(target)
+    with located(target):
+        with _alone(part) as file:
+            _keep_mode(target, file)
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(part, target)
+        _sync_folder(target.parent)
+
+
+@contextlib.contextmanager
+def located(path: StrPath) -> Iterator[None]:
+    """Say of whatever the system refuses that it is about `path`."""
     try:
-        with _replacing(target) as file:
-            file.write(content)
+        yield
     except OSError as error:
-        raise _located(error, target) from error
+        if error.errno is None:
+            raise OSError(f"{os.fspath(path)}: {error}") from error
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
 def _target(path: StrPath) -> Path:
@@ -177,7 +197,8 @@ def _opened(path: StrPath) -> Iterator[zipfile.ZipFile]:
     except OSError as error:
         if error.errno == errno.EINVAL and error.filename is None:  # a place before the start of the file
             raise FileError(f"{target} is damaged: {error.strerror}") from None
-        raise _located(error, target) from error
+        with located(target):
+            raise
 
 
 def _check_sizes(archive: zipfile.ZipFile, size: int) -> None:
@@ -252,24 +273,6 @@ def _fill(member: IO[bytes], out: NDArray[np.uint8], name: str) -> None:
         done += len(part)
 
 
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of `target` when all has gone well."""
-    with _alone(_part_of(target)) as file:
-        part = _part_of(target)
-        try:
-            _keep_mode(target, file)
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(part, target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                part.unlink()
-            raise
-    _sync_folder(target.parent)
-
-
 def _part_of(target: Path) -> Path:
     """Return where a file is written before it takes its place."""
     name = target.name
@@ -290,32 +293,84 @@ def _keep_mode(target: Path, file: IO[bytes]) -> None:
 def _alone(part: Path) -> Iterator[IO[bytes]]:
     """Open `part` empty, for one writer at a time; what a killed one has left there is written over."""
     while True:
-        with open(os.open(part, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666), "r+b") as file:
-            _lock(file)
-            # Whoever held the lock may have moved the file to its place meanwhile.
-            if not _is(part, file):
-                continue
+        with open(part, "r+b", opener=_create) as file:
+            _lock(file.fileno())
             try:
+                # Whoever held the lock may have moved the file to its place meanwhile.
+                if not _is(part, file.fileno()):
+                    continue
                 file.truncate(0)
                 yield file
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    if _is(part, file.fileno()):
+                        part.unlink()
+                raise
             finally:
                 # At once, also where a forked child holds the file open.
-                _lock(file, release=True)
+                _lock(file.fileno(), release=True)
             return
 
 
-def _is(part: Path, file: IO[bytes]) -> bool:
+def _create(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, 0o666)
+
+
+@contextlib.contextmanager
+def making_folder(target: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `target` for folders that are on their way there; it is removed with what is left.
+
+    It is one writer's at a time; what a killed one has left there is removed first.
+    """
+    part = _part_of(target)
+    aside = part.with_name(f"{part.name}s")
+    number = _own_folder(aside)
     try:
-        return os.path.samestat(os.stat(part), os.fstat(file.fileno()))
+        for left in aside.iterdir():
+            shutil.rmtree(left)
+        yield aside
+        shutil.rmtree(aside)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    finally:
+        if number is not None:
+            _lock(number, release=True)
+            os.close(number)
+
+
+def _own_folder(folder: Path) -> int | None:
+    """Make `folder` if it is not there, and return what it is open as, once no other writer has it."""
+    while True:
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir()
+        if os.name != "posix":
+            return None
+        # Whoever had it may have removed it meanwhile.
+        with contextlib.suppress(FileNotFoundError):
+            number = os.open(folder, os.O_RDONLY)
+            try:
+                _lock(number)
+                if _is(folder, number):
+                    return number
+            except BaseException:
+                os.close(number)
+                raise
+            os.close(number)
+
+
+def _is(part: Path, number: int) -> bool:
+    try:
+        return os.path.samestat(os.stat(part), os.fstat(number))
     except FileNotFoundError:
         return False
 
 
-def _lock(file: IO[bytes], *, release: bool = False) -> None:
-    if fcntl is not None and not file.closed:
+def _lock(number: int, *, release: bool = False) -> None:
+    if fcntl is not None:
         # Some network file systems have no locks: two writers at the same time must be kept apart by the user there.
         with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_UN if release else fcntl.LOCK_EX)
+            fcntl.flock(number, fcntl.LOCK_UN if release else fcntl.LOCK_EX)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -330,10 +385,3 @@ def _sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(number)
-
-
-def _located(error: OSError, target: Path) -> OSError:
-    """Return the same error with the path that was asked for."""
-    if error.errno is None:
-        return OSError(f"{target}: {error}")
-    return OSError(error.errno, error.strerror, str(target))

@@ -115,14 +115,14 @@ class Gap:
         return known & whole if whole[run.presentations > 0].any() else known
 
     def against(self) -> dict[str, Floats]:
-        """Return the largest |measured - theory| / s over time and runs, for each theory and mode, (M,).
+        """Return the largest of ``|measured - theory| / s`` over time and runs, for each theory and mode, (M,).
 
         NaN for a mode of which no run has a record.
         """
         return {name: self._largest(self.measured - curves.strengths) for name, curves in self.theories.items()}
 
     def by_cause(self) -> dict[str, Floats]:
-        """Return the largest |difference| / s, over time and runs, that each cause makes, (M,).
+        """Return the largest of ``|difference| / s``, over time and runs, that each cause makes, (M,).
 
         - "finite N": (10) with the association strengths of (13) and of the sample, for data from a tree;
         - "initial strength": (10) with the paper's a0 and with the effective one;
@@ -181,12 +181,12 @@ class Gap:
             return np.where(n > 1, np.sqrt(squares.sum(axis=0) / (n - 1)), np.nan)
 
     def by_move(self) -> dict[str, Floats]:
-        """Return the largest |difference| / s, over time and runs, that each simplification of the flow makes, (M,).
+        """Return the largest of ``|difference| / s``, over time and runs, that each simplification makes, (M,).
 
         The four moves from the flow (7)-(8) to (10), each made alone: "decorrelated inputs", "SVD coordinates" (an
         exact rewriting: what it changes is the integrator's error), "diagonal", "balanced"; and "all four", which is
         (10) from the strength that "diagonal" leaves of the effective a0. That is another (10) than the one in
-        `theories`, where each mode keeps all of it. See `theory.simplified_flow`, which has the moves as switches.
+        ``theories``, where each mode keeps all of it. See `theory.simplified_flow`, which has the moves as switches.
         """
         return {name: self._largest(strengths - self.flow) for name, strengths in self.source.moved().items()}
 
@@ -208,7 +208,7 @@ class Gap:
         return rows
 
     def loss_gaps(self) -> dict[str, Floats]:
-        """Return |measured loss - theory's| at all times relative to the first record's loss, (R, T) a theory."""
+        """Return ``|measured - theory|`` of the loss at all times, relative to the first record, (R, T) a theory."""
         with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
             return {
                 name: np.abs(self.run.loss - curves.loss) / self.run.loss[:, :1]
@@ -216,7 +216,7 @@ class Gap:
             }
 
     def map_gaps(self) -> dict[str, Floats]:
-        """Return |measured map - theory's| at all times relative to |s|, (R, T) a theory.
+        """Return ``|measured - theory|`` of the map at all times, relative to ``|s|``, (R, T) a theory.
 
         Frobenius norms, over all pairs of modes. ValueError unless the run was trained with ``keep=["maps"]``.
         """
@@ -326,7 +326,7 @@ def gap(run: Run, *, tree: Tree | None = None) -> Gap:
     Raises
     ------
     TypeError, ValueError
-        If `run` is not a Run, its data has no mode to learn, or `tree` has other items.
+        If ``run`` is not a Run, its data has no mode to learn, or ``tree`` has other items.
     RuntimeError
         If a flow cannot be integrated.
 

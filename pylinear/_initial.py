@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from pylinear import _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, frozen
+from pylinear._problem import parts
 from pylinear._random import RNG, Use, as_generator, generator
+from pylinear._rule import check_data
 
 
 class Weights(NamedTuple):
@@ -30,10 +32,6 @@ class Weights(NamedTuple):
     w32: NDArray[Any]
 
 
-# Rows of W32 that are drawn at a time where it is not held whole: few enough to stay in cache.
-_PART = 2**17
-
-
 class Stream(NamedTuple):
     """The weights of one network, W32 in parts.
 
@@ -49,16 +47,14 @@ class Stream(NamedTuple):
     parts: Iterator[Floats]
 
 
-def _cuts(n_features: int, hidden: int, at_once: int = _PART) -> Iterator[slice]:
-    """Yield the rows of each part of W32 along its longer side."""
-    long, short = max(n_features, hidden), min(n_features, hidden)
-    step = max(1, at_once // short)
-    return (slice(start, min(start + step, long)) for start in range(0, long, step))
+def _cuts(n_features: int, hidden: int) -> Iterator[slice]:
+    """Return the rows of each part of W32 along its longer side."""
+    return parts(max(n_features, hidden), min(n_features, hidden))
 
 
 def _checked(data: Dataset, hidden: int, rng: RNG) -> tuple[int, np.random.Generator]:
     """Return the arguments of `draw`, once it is known that there is room for the weights."""
-    hidden = _check.integer("hidden", hidden)
+    data, hidden = check_data(data), _check.integer("hidden", hidden)
     _memory.require(f"weights of {hidden} hidden units", 8 * hidden * (data.n_inputs + data.n_features))
     return hidden, as_generator(rng)
 
@@ -85,17 +81,26 @@ class Gaussian:
         object.__setattr__(self, "scale", _check.real("scale", self.scale, 0.0, above=True))
 
     def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
-        """Return weights for `data` and `hidden` hidden units."""
-        hidden, rng = _checked(data, hidden, rng)
-        w21, parts = self.stream(data, hidden, rng, at_once=data.n_features * hidden)
-        w32 = next(parts)
-        return Weights(w21, w32 if data.n_features >= hidden else np.ascontiguousarray(w32.T))
+        """Return weights for ``data`` and ``hidden`` hidden units."""
+        return self._weights(data, *_checked(data, hidden, rng))
 
-    def stream(self, data: Dataset, hidden: int, rng: np.random.Generator, *, at_once: int = _PART) -> Stream:
-        """Return the same weights, `at_once` entries of W32 at a time."""
+    def _weights(
+        self, data: Dataset, hidden: int, rng: np.random.Generator, poll: Callable[[], None] = lambda: None
+    ) -> Weights:
+        """Return the same for arguments that are known to be right; ``poll`` is called now and then, and may raise."""
+        w21, drawn = self._stream(data, hidden, rng)
+        w32 = np.empty((data.n_features, hidden))
+        long = w32 if data.n_features >= hidden else w32.T
+        for rows, part in zip(_cuts(data.n_features, hidden), drawn, strict=True):
+            poll()
+            long[rows] = part
+        return Weights(w21, w32)
+
+    def _stream(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Stream:
+        """Return the same weights, W32 in parts."""
         short = min(data.n_features, hidden)
         w21 = rng.normal(scale=self.scale, size=(hidden, data.n_inputs))
-        cuts = _cuts(data.n_features, hidden, at_once)
+        cuts = _cuts(data.n_features, hidden)
         return Stream(w21, (rng.normal(scale=self.scale, size=(cut.stop - cut.start, short)) for cut in cuts))
 
 
@@ -124,12 +129,21 @@ class Decoupled:
             object.__setattr__(self, name, frozen(_check.array(name, value, shape)))
 
     def draw(self, data: Dataset, hidden: int, rng: RNG = None) -> Weights:
-        """Return weights for `data` and `hidden` hidden units."""
-        hidden, rng = _checked(data, hidden, rng)
-        w21, left, right = self._factors(data, hidden, rng)
-        return Weights(w21, left @ right.T)
+        """Return weights for ``data`` and ``hidden`` hidden units."""
+        return self._weights(data, *_checked(data, hidden, rng))
 
-    def stream(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Stream:
+    def _weights(
+        self, data: Dataset, hidden: int, rng: np.random.Generator, poll: Callable[[], None] = lambda: None
+    ) -> Weights:
+        """Return the same for arguments that are known to be right; ``poll`` is called now and then, and may raise."""
+        w21, left, right = self._factors(data, hidden, rng)
+        w32 = np.empty((data.n_features, hidden))
+        for rows in parts(*w32.shape):
+            poll()
+            np.matmul(left[rows], right.T, out=w32[rows])
+        return Weights(w21, w32)
+
+    def _stream(self, data: Dataset, hidden: int, rng: np.random.Generator) -> Stream:
         """Return the same weights, W32 in parts."""
         w21, left, right = self._factors(data, hidden, rng)
         long, short = (left, right) if data.n_features >= hidden else (right, left)
@@ -138,17 +152,18 @@ class Decoupled:
     def _factors(self, data: Dataset, hidden: int, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
         """Return W21, and W32 as a product U diag(d) times R^T."""
         modes = data.modes
-        c, d = self.strengths(modes.s.size)
+        c, d = strengths_of(self, modes.s.size)
         k = min(hidden, modes.s.size)
         r = np.linalg.qr(rng.standard_normal((hidden, k)))[0]
         return (r * c[:k]) @ modes.v[:, :k].T, modes.u[:, :k] * d[:k], r
 
-    def strengths(self, n_modes: int) -> tuple[Floats, Floats]:
-        """Return c and d for each of `n_modes` modes."""
-        for name, value in (("c", self.c), ("d", self.d)):
-            if np.ndim(value) and np.size(value) != n_modes:
-                raise ValueError(f"{name} must be one number or one per mode, {n_modes}; got {np.size(value)}")
-        return np.broadcast_to(self.c, n_modes), np.broadcast_to(self.d, n_modes)
+
+def strengths_of(init: Decoupled, n_modes: int) -> tuple[Floats, Floats]:
+    """Return c and d for each of ``n_modes`` modes."""
+    for name, value in (("c", init.c), ("d", init.d)):
+        if np.ndim(value) and np.size(value) != n_modes:
+            raise ValueError(f"{name} must be one number or one per mode, {n_modes}; got {np.size(value)}")
+    return np.broadcast_to(init.c, n_modes), np.broadcast_to(init.d, n_modes)
 
 
 class Balanced(Decoupled):
@@ -208,16 +223,18 @@ class Start:
         """Return the stream of random numbers for the weights of one run."""
         return generator(self.seed, Use.WEIGHTS, run)
 
-    def weights(self, run: int) -> Weights:
+    def weights(self, run: int, poll: Callable[[], None] = lambda: None) -> Weights:
         """Return the weights of one run."""
         if isinstance(self.init, Given):
             return self.init.of_run(run)
-        return self.init.draw(self.data, self.hidden, self.rng(run))
+        # There may be no room for them.
+        hidden, rng = _checked(self.data, self.hidden, self.rng(run))
+        return self.init._weights(self.data, hidden, rng, poll)
 
     def stream(self, run: int) -> Stream:
         """Return the weights of one run, W32 in parts."""
         if not isinstance(self.init, Given):
-            return self.init.stream(self.data, self.hidden, self.rng(run))
+            return self.init._stream(self.data, self.hidden, self.rng(run))
         w21, w32 = self.init.of_run(run)
         long = w32 if self.data.n_features >= self.hidden else w32.T
         return Stream(w21, (long[cut] for cut in _cuts(self.data.n_features, self.hidden)))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pylinear import _check, _configuration, _engine, _memory
 from pylinear._dataset import Dataset
-from pylinear._initial import Decoupled, Gaussian, Given, Initial
+from pylinear._initial import Decoupled, Gaussian, Given, Initial, strengths_of
 from pylinear._record import Grid
 from pylinear._reduction import Reduce, Reducer, Work, check_projection, check_reduce
 from pylinear._rule import check_data, check_epochs, check_order, check_rate, check_route
@@ -155,13 +155,13 @@ def _initial(init: object, plan: Plan) -> Initial:
         # A wrong number of strengths is found now, not in a thread.
         if isinstance(init, Decoupled):
             data = plan.data
-            init.strengths(min(data.n_features, data.n_items) if data.one_hot else data.modes.s.size)
+            strengths_of(init, min(data.n_features, data.n_items) if data.one_hot else data.modes.s.size)
         return init
     if not isinstance(init, tuple | list) or len(init) != 2:
         raise TypeError(f"init must be a Gaussian, Decoupled, Balanced or (w21, w32); got {_check.show(init)}")
     per_run = (plan.runs,) if _check.rank(init[0]) == 3 else ()
-    w21 = _check.array("w21", init[0], (*per_run, plan.hidden, plan.data.n_inputs))
-    return Given(w21, _check.array("w32", init[1], (*per_run, plan.data.n_features, plan.hidden)))
+    w21 = _check.array("w21 of init", init[0], (*per_run, plan.hidden, plan.data.n_inputs))
+    return Given(w21, _check.array("w32 of init", init[1], (*per_run, plan.data.n_features, plan.hidden)))
 
 
 def _keep(keep: object) -> frozenset[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,6 +13,15 @@ from numpy.typing import NDArray
 from pylinear import _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset
+
+# Entries of a matrix that are worked on at a time: few enough to stay in cache, and for Ctrl-C.
+_PART = 2**17
+
+
+def parts(rows: int, columns: int) -> Iterator[slice]:
+    """Return slices of the rows of a matrix, each of which takes no more than milliseconds."""
+    step = max(1, _PART // columns)
+    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
 class Layers(NamedTuple):

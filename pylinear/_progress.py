@@ -14,18 +14,22 @@ Report = Callable[[float], object]
 Progress = bool | Report | None
 
 
+def check_progress(progress: object) -> None:
+    """Raise unless the argument `progress` is one."""
+    if not (progress is None or progress is True or progress is False or callable(progress)):
+        raise TypeError(f"progress must be True, False, None or callable; got {_check.show(progress)}")
+
+
 @contextmanager
-def reporter(progress: object) -> Iterator[Report]:
+def reporter(progress: Progress) -> Iterator[Report]:
     """Give a function that is to be told the part that is done, for the argument `progress`."""
     if progress is None or progress is False:
         yield lambda part: None
     elif progress is True:
         with _shown() as tell:
             yield tell
-    elif callable(progress):
-        yield progress
     else:
-        raise TypeError(f"progress must be True, False, None or callable; got {_check.show(progress)}")
+        yield progress
 
 
 @contextmanager

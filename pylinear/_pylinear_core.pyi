@@ -26,8 +26,14 @@ class Network64:
         """
         Bytes that a network of these sizes takes at the most.
         """
-    def __init__(self, data: TrainingSet64, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, position: typing.SupportsInt | typing.SupportsIndex, lower: numpy.typing.NDArray[numpy.float64], w32: numpy.typing.NDArray[numpy.float64], rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
-        ...
+    def __init__(self, data: TrainingSet64, route: str, update: str, hidden: typing.SupportsInt | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
+        """
+        All weights are 0 at first.
+        """
+    def begin(self, position: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag) -> bool:
+        """
+        Stand at a position with the weights that have been written. False if it was stopped: then to be called again.
+        """
     def lower(self) -> numpy.typing.NDArray[numpy.float64]:
         ...
     def record(self, presentations: numpy.typing.NDArray[numpy.int64], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float64] | None = None, lower: numpy.typing.NDArray[numpy.float64] | None = None, w32: numpy.typing.NDArray[numpy.float64] | None = None) -> tuple[int, str]:
@@ -78,8 +84,14 @@ class Network32:
         """
         Bytes that a network of these sizes takes at the most.
         """
-    def __init__(self, data: TrainingSet32, route: str, update: str, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, position: typing.SupportsInt | typing.SupportsIndex, lower: numpy.typing.NDArray[numpy.float32], w32: numpy.typing.NDArray[numpy.float32], rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
-        ...
+    def __init__(self, data: TrainingSet32, route: str, update: str, hidden: typing.SupportsInt | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex, order: str, key: typing.SupportsInt | typing.SupportsIndex, given: numpy.typing.NDArray[numpy.int64], shift: typing.SupportsInt | typing.SupportsIndex, rank: typing.SupportsInt | typing.SupportsIndex = 0, ranks: typing.SupportsInt | typing.SupportsIndex = 1, gather: typing.Any = None) -> None:
+        """
+        All weights are 0 at first.
+        """
+    def begin(self, position: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag) -> bool:
+        """
+        Stand at a position with the weights that have been written. False if it was stopped: then to be called again.
+        """
     def lower(self) -> numpy.typing.NDArray[numpy.float32]:
         ...
     def record(self, presentations: numpy.typing.NDArray[numpy.int64], *, threads: typing.SupportsInt | typing.SupportsIndex, stop: StopFlag, mode_strengths: numpy.typing.NDArray[numpy.float64] | None = None, loss: numpy.typing.NDArray[numpy.float64] | None = None, hidden: numpy.typing.NDArray[numpy.float32] | None = None, lower: numpy.typing.NDArray[numpy.float32] | None = None, w32: numpy.typing.NDArray[numpy.float32] | None = None) -> tuple[int, str]:

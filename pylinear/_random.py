@@ -13,6 +13,11 @@ from pylinear._check import show
 RNG: TypeAlias = "int | np.integer | np.random.SeedSequence | np.random.BitGenerator | np.random.Generator | None"
 
 
+# More bits than any source of seeds gives. What is recorded of a result must still be written down in digits.
+MOST_SEEDS = 2**256
+_ALLOWED = "a whole number of at least 0 and below 2**256, a SeedSequence, BitGenerator, Generator or None"
+
+
 class Use(IntEnum):
     """What a stream is for: no two uses of one seed share random numbers."""
 
@@ -30,12 +35,10 @@ def seed_of(rng: object) -> int:
         return int(rng.generate_state(1, np.uint64)[0])
     if rng is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-    message = (
-        f"rng must be a whole number of at least 0, a SeedSequence, BitGenerator, Generator or None; got {show(rng)}"
-    )
-    if isinstance(rng, bool) or not isinstance(rng, int | np.integer):
+    message = f"rng must be {_ALLOWED}; got {show(rng)}"
+    if isinstance(rng, bool | np.timedelta64) or not isinstance(rng, int | np.integer):
         raise TypeError(message)
-    if rng < 0:
+    if not 0 <= rng < MOST_SEEDS:
         raise ValueError(message)
     return int(rng)
 

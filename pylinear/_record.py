@@ -7,16 +7,19 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pylinear import _engine, theory
+from pylinear import _engine, _memory
 from pylinear._check import Floats
 from pylinear._flow import averaged, integrate
-from pylinear._problem import Layers, Problem
+from pylinear._problem import Layers, Problem, parts
 from pylinear._stop import Stop
+from pylinear.theory._unbalanced import squares_of, strength_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +34,10 @@ class Record:
         Half the squared error.
     initial_strengths : (K,)
         Effective initial strengths; see `theory.initial_strength`.
-    last : Layers
-        At the end.
+    standing : callable
+        Returns the layers at the end; see `last`.
+    sizes : (int, int, int)
+        Rows, hidden units and rows of the lower layer.
     hidden : (T, P, N2) or None
         Row p is W21 x_p.
     over_time : Layers or None
@@ -50,13 +55,19 @@ class Record:
     mode_strengths: Floats
     loss: Floats
     initial_strengths: Floats
-    last: Layers
+    standing: Callable[[], Layers]
+    sizes: tuple[int, int, int]
     hidden: NDArray[Any] | None
     over_time: Layers | None
     maps: Floats | None
     status: str
     completed: int
     resume: Resume | None = None
+
+    @cached_property
+    def last(self) -> Layers:
+        """The layers at the end. What a stopped network leaves of a block is computed upon the first use."""
+        return self.standing()
 
 
 class Resume(NamedTuple):
@@ -109,6 +120,7 @@ class Task:
             return one(), other()
         from concurrent.futures import ThreadPoolExecutor
 
+        _memory.require_threads(1)
         with ThreadPoolExecutor(1) as pool:
             beside = pool.submit(one)
             second = other()
@@ -155,8 +167,13 @@ def _largest(coarse: NDArray[Any], fine: NDArray[Any]) -> float:
     return float(off / scale) if scale > 0 else 0.0
 
 
-def _initial_strengths(problem: Problem, layers: Layers) -> Floats:
-    return theory.initial_strength(layers.lower.T, layers.w32, problem.synthesizers, problem.inputs.analyzers)
+def _initial_strengths(problem: Problem, layers: Layers, poll: Callable[[], None]) -> Floats:
+    upper = np.zeros((layers.w32.shape[1], problem.synthesizers.shape[1]))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows in parts(*layers.w32.shape):
+            poll()
+            upper += layers.w32[rows].T @ problem.synthesizers[rows]
+        return strength_of(squares_of(layers.lower.T @ problem.inputs.analyzers, upper))
 
 
 def mode_strengths(problem: Problem, w21: Floats, w32: Floats) -> Floats:
@@ -205,7 +222,9 @@ class Core:
 
         It goes on from `begun`, if given. With `keep` it tells how far it has come whenever it is interrupted.
         """
-        kept = _Kept(self._grid, problem, layers, self._dtype)
+        poll = self._stop.poll
+        strengths = _initial_strengths(problem, layers, poll) if begun is None else begun.initial_strengths
+        kept = _Kept(self._grid, problem, layers, self._dtype, strengths)
         resume = None if begun is None else begun.resume
         if begun is not None and resume is not None:
             kept.fill(begun, resume.done)
@@ -220,17 +239,20 @@ class Core:
                 resume = _resume(network, done)
                 if self._stop.decided:
                     break
-                keep(kept.copy().record(resume.layers, status, resume.position, resume))
+                keep(kept.copy().record(partial(Layers, *resume.layers), status, resume.position, resume))
                 self._stop.go_on(flag)
-        last = Layers(network.lower(), network.w32())
-        return kept.record(last, status, network.position, resume if status == "interrupted" else None)
+        standing = _Standing(network) if status == "interrupted" else _copied(network, self._stop)
+        return kept.record(standing, status, int(network.standing), resume if status == "interrupted" else None)
 
     def _network(self, problem: Problem, layers: Layers, key: int, resume: Resume | None) -> Any:
         training_set = self._training_sets.get(problem)
         if training_set is None:
-            training_set = self._training_sets.setdefault(problem, _engine.TrainingSet(problem, self._dtype))
+            training_set = self._training_sets.setdefault(
+                problem, _engine.TrainingSet(problem, self._dtype, poll=self._stop.poll)
+            )
         order = _engine.Order(self._order, key)
-        network = training_set.network(layers if resume is None else resume.layers, **self._rule, order=order)
+        options = {"order": order, "stop": self._stop.ended, "poll": self._stop.poll}
+        network = training_set.network(layers if resume is None else resume.layers, **self._rule, **options)
         if resume is not None:
             network.set_state(position=resume.position, w32_norm=resume.norms[0], lower_norm=resume.norms[1])
         return network
@@ -254,11 +276,36 @@ def _resume(network: Any, done: int) -> Resume:
     return Resume(Layers(lower, w32), position, (w32_norm, lower_norm), done)
 
 
+class _Standing:
+    """The layers of a network in the core, whoever asks for them first."""
+
+    def __init__(self, network: Any) -> None:
+        self._network, self._lock = network, Lock()
+
+    def __call__(self) -> Layers:
+        with self._lock:
+            return Layers(self._network.lower(), self._network.w32())
+
+    def __reduce__(self) -> Any:
+        return partial, (Layers, *self())
+
+
+def _copied(network: Any, stop: Stop) -> Callable[[], Layers]:
+    """Return what returns the layers of a network that has come to its end: copies, unless that were to take longer."""
+    layers = Layers(*(np.empty(w.shape, w.dtype) for w in network.views()))
+    for into, place in zip(layers, network.views(), strict=True):
+        for rows in parts(*place.shape):
+            if stop.decided:
+                return _Standing(network)
+            into[rows] = place[rows]
+    return partial(Layers, *layers)
+
+
 class _Kept:
     """Arrays for what is recorded of one network, NaN until it is."""
 
-    def __init__(self, grid: Grid, problem: Problem, layers: Layers, dtype: str) -> None:
-        self._problem, self._layers, self._dtype = problem, layers, dtype
+    def __init__(self, grid: Grid, problem: Problem, layers: Layers, dtype: str, strengths: Floats) -> None:
+        self._problem, self._layers, self._dtype, self._strengths = problem, layers, dtype, strengths
         times, modes, items = grid.presentations.size, problem.synthesizers.shape[1], problem.outputs.shape[1]
         self.mode_strengths, self.loss = np.full((times, modes), np.nan), np.full(times, np.nan)
         self.hidden: NDArray[Any] | None = None
@@ -279,13 +326,16 @@ class _Kept:
         for into, known in zip(self.over_time or (), begun.over_time or (), strict=True):
             into[:done] = known[:done]
 
-    def record(self, last: Layers, status: str, completed: int, resume: Resume | None = None) -> Record:
+    def record(
+        self, standing: Callable[[], Layers], status: str, completed: int, resume: Resume | None = None
+    ) -> Record:
         """Return all of it."""
         return Record(
             mode_strengths=self.mode_strengths,
             loss=self.loss,
-            initial_strengths=_initial_strengths(self._problem, self._layers),
-            last=last,
+            initial_strengths=self._strengths,
+            standing=standing,
+            sizes=sizes_of(self._layers),
             hidden=self.hidden,
             over_time=self.over_time,
             maps=self.maps,
@@ -329,6 +379,11 @@ class _Kept:
             self.maps[part] = mode_maps(self._problem, weights)
 
 
+def sizes_of(layers: Layers) -> tuple[int, int, int]:
+    """Return rows, hidden units and rows of the lower layer."""
+    return (*layers.w32.shape, len(layers.lower))
+
+
 def mode_maps(problem: Problem, layers: Layers) -> Floats:
     """Return u_alpha^T W32 W21 v_beta, (..., K, K)."""
     with np.errstate(over="ignore", invalid="ignore"):  # of a run that has diverged
@@ -359,8 +414,10 @@ class Flow:
         w21 = np.ascontiguousarray(inputs.orthonormal(layers.lower).T)
         velocity = averaged(outputs @ inputs.vectors.T, inputs.vectors @ inputs.vectors.T)
         w21, w32 = integrate(velocity, times, w21, layers.w32, self._rtol, self._poll)
-        kept = _Kept(replace(grid, keep=grid.keep & {"maps"}), problem, layers, "float64")
+        strengths = _initial_strengths(problem, layers, self._poll)
+        kept = _Kept(replace(grid, keep=grid.keep & {"maps"}), problem, layers, "float64", strengths)
         for t, weights in enumerate(zip(w21[:-1], w32[:-1], strict=True)):
+            self._poll()
             kept.mode_strengths[t], kept.loss[t], maps = observed(problem, *weights)
             if kept.maps is not None:
                 kept.maps[t] = maps
@@ -368,8 +425,9 @@ class Flow:
         return Record(
             mode_strengths=kept.mode_strengths,
             loss=kept.loss,
-            initial_strengths=_initial_strengths(problem, layers),
-            last=Layers(over_time.lower[-1], w32[-1]),
+            initial_strengths=strengths,
+            standing=partial(Layers, over_time.lower[-1], w32[-1]),
+            sizes=sizes_of(layers),
             hidden=np.swapaxes(w21[:-1] @ inputs.vectors, 1, 2) if "hidden" in grid.keep else None,
             over_time=Layers(over_time.lower[:-1], w32[:-1]) if "weights" in grid.keep else None,
             maps=kept.maps,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from pylinear import _check, _memory, theory
 from pylinear._dataset import Dataset
-from pylinear._files import FileError, StrPath
+from pylinear._files import FileError, StrPath, located, making_folder
 from pylinear._recording_attributes import (
     AT_FIRST,
     FOR_GOOD,
@@ -75,7 +74,7 @@ class ZarrRecorder:
     Raises
     ------
     FileError
-        If there is something else at `path`, a damaged store, or the recording of another simulation: of other sizes,
+        If there is something else at ``path``, a damaged store, or the recording of another simulation: of other sizes,
         update, seed or type; with other mode strengths or another loss where this one stands, if the data have always
         been the same. Also if this one stands where the recording begins, or before, and there are records after that.
     ImportError
@@ -122,7 +121,8 @@ class ZarrRecorder:
         self._data: Dataset | None = sim.data
         self._status = sim.status
         self._first_data, self._data_changed = "", False
-        self._open(asked)
+        with located(self._path):
+            self._open(asked)
         if self._last < 0:
             self(sim)
 
@@ -152,6 +152,10 @@ class ZarrRecorder:
 
     def flush(self) -> None:
         """Write what has been recorded; if that fails, it is kept, and can be written later."""
+        with located(self._path):
+            self._flush()
+
+    def _flush(self) -> None:
         if not self._buffer:
             # Without a record since, the simulation may have diverged.
             if self._sim.status != self._status:
@@ -191,7 +195,7 @@ class ZarrRecorder:
         except ImportError as error:
             raise ImportError(f"to_xarray needs xarray: {error}; pylinear-dynamics[zarr] has it") from error
         self.flush()
-        with believed(self._path):
+        with located(self._path), believed(self._path):
             return xarray.open_dataset(self._path, engine="zarr", chunks=None).isel(time=slice(self._n_valid))
 
     def _tell_end(self, group: Any) -> None:
@@ -235,15 +239,19 @@ class ZarrRecorder:
 
     def _make(self, here: dict[str, Any]) -> None:
         """Make a store without records, which takes its place when it is whole."""
-        target = os.path.realpath(self._path)  # a link stays
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".recording-", suffix=".part", dir=os.path.dirname(target)) as aside:
-            store = os.path.join(aside, "store")
-            self._fill(store, here)
-            commit(store, 0)
-            if os.path.isdir(target):  # an empty folder, or a store without records
-                shutil.rmtree(target)
-            os.rename(store, target)
+        target = Path(os.path.realpath(self._path))  # a link stays
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with making_folder(target) as aside:
+            store = aside / "store"
+            self._fill(str(store), here)
+            commit(str(store), 0)
+            if (there := attributes(self._path)) is not None and there.get("n_valid"):
+                raise FileError(f"{self._path} has been made by another process meanwhile")
+            if (
+                target.is_dir()
+            ):  # empty, or a store without records; killed while it was removed, a part of it would stay
+                target.rename(aside / "old")
+            store.rename(target)
 
     def _fill(self, path: str, here: dict[str, Any]) -> None:
         """Make the arrays of a store, without records."""

@@ -84,8 +84,13 @@ def attributes(path: str) -> dict[str, Any] | None:
     """Return the attributes of a store; None if there is nothing, not even a file, at `path`."""
     import zarr
 
-    if not os.path.exists(path) or (os.path.isdir(path) and not os.listdir(path)):
+    try:
+        if not os.listdir(path):
+            return None
+    except FileNotFoundError:
         return None
+    except NotADirectoryError:
+        pass  # whatever it is, it is something else
     try:
         return dict(zarr.open_group(path, mode="r", use_consolidated=False).attrs)
     except (ValueError, KeyError, TypeError, OSError) as error:

@@ -53,7 +53,7 @@ class Reduction:
 
     @property
     def error(self) -> float:
-        """Largest of `errors`; NaN if one of them is."""
+        """Largest of ``errors``; NaN if one of them is."""
         return float(self.errors.max())
 
     def __repr__(self) -> str:

@@ -53,7 +53,7 @@ class Networks:
     def reduction(self) -> Reduction:
         """Return what was trained in place of the network asked for."""
         known = [x for x in self._settled if x is not None]
-        shapes = [(*x.record.last.w32.shape, x.record.last.lower.shape[0]) for x in known]
+        shapes = [x.record.sizes for x in known]
         rows, hidden, inputs = (max(sizes) for sizes in zip(*shapes, strict=True)) if shapes else (0, 0, 0)
         climbed = any(x.level is not None for x in known) or self.reducer.kind == "krylov"
         return Reduction(
@@ -176,8 +176,8 @@ class Run:
     initial_strengths : (R, K) float64
         Effective initial strength of each mode; see `theory.initial_strength`.
     status : tuple of R str
-        "ok"; "diverged", if a presentation would have brought a weight or squared error to the largest number of the
-        type, in which case `weights` are those before it; "interrupted".
+        "ok"; "diverged", if a presentation would have brought a weight, or the squared error of all items, to the
+        largest number of the type, in which case `weights` are those before it; "interrupted".
     completed : (R,) int64
         Presentations that each run completed.
     kept : frozenset of str
@@ -239,7 +239,7 @@ class Run:
             return self.networks.hidden() if "hidden" in self.kept else None
 
     def initial_weights(self, run: int) -> Weights:
-        """Return the weights that run number `run` began with, in float64; see `weights`."""
+        """Return the weights that run number ``run`` began with, in float64; see `weights`."""
         run = _check.integer("run", run, 0, len(self.status) - 1)
         reducer = self.networks.reducer
         if reducer.kind != "law":

@@ -32,6 +32,7 @@ from pylinear._rule import (
     check_route,
     with_outputs,
 )
+from pylinear._stop import Entered
 
 
 class Simulation:
@@ -75,10 +76,11 @@ class Simulation:
     epochs : float
         The same in epochs of P presentations.
     status : str
-        "ok", or "diverged" once a presentation would have brought a weight or squared error to the largest number of
-        the type; the weights are then those before it. Another rate, other weights or other data make it "ok" again.
+        "ok", or "diverged" once a presentation would have brought a weight, or the squared error of all items, to the
+        largest number of the type; the weights are then those before it. Another rate, other weights or other data make
+        it "ok" again.
     rows : slice
-        The rows of W32 in this process: all, without `comm`.
+        The rows of W32 in this process: all, without ``comm``.
 
     Raises
     ------
@@ -89,15 +91,15 @@ class Simulation:
 
     Notes
     -----
-    Several threads may use one simulation: each waits until the one before it has ended its call, or looks at `until`
-    and `hook`. Other simulations run at the same time, since the interpreter's lock is free while one trains.
+    Several threads may use one simulation: each waits until the one before it has ended its call, or looks at ``until``
+    and ``hook``. Other simulations run at the same time, since the interpreter's lock is free while one trains.
 
-    With `comm`, every process makes the same simulation and the same calls on it. Each holds the rows of W32 in `rows`
-    and all of W21; ``w32`` may be given whole or as these rows. After each pass over W32 the processes tell each other
-    their sums, which all of them then add in the same order, so that weights and records are, to the last bit, those of
-    one process. To read `loss`, `mode_strengths` or `hidden`, to set weights and to save are calls, too, which all of
-    them must make. Ctrl-C in one of them during a call ends the call in all, after the same presentation. Run with
-    ``python -m mpi4py``, which ends all processes when one fails, or is interrupted between calls.
+    With ``comm``, every process makes the same simulation and the same calls on it. Each holds the rows of W32 in
+    `rows` and all of W21; ``w32`` may be given whole or as these rows. After each pass over W32 the processes tell each
+    other their sums, which all of them then add in the same order, so that weights and records are, to the last bit,
+    those of one process. To read `loss`, `mode_strengths` or `hidden`, to set weights and to save are calls, too, which
+    all of them must make. Ctrl-C in one of them during a call ends the call in all, after the same presentation. Run
+    with ``python -m mpi4py``, which ends all processes when one fails, or is interrupted between calls.
 
     Examples
     --------
@@ -221,13 +223,13 @@ class Simulation:
         epochs : float, optional
             Epochs of P presentations, rounded to whole presentations.
         presentations : int, optional
-            Presentations. Give one of the two, or `until` without them.
+            Presentations. Give one of the two, or ``until`` without them.
         until : callable, optional
-            Called with the simulation before the first presentation and whenever `hook` is; what it returns, if true,
+            Called with the simulation before the first presentation and whenever ``hook`` is; what it returns, if true,
             ends the call.
         every : float, optional
-            Epochs between two calls of `hook` and `until`, 1 by default. They are counted from the simulation's first
-            presentation, so that it makes no difference where earlier calls ended.
+            Epochs between two calls of ``hook`` and ``until``, 1 by default. They are counted from the simulation's
+            first presentation, so that it makes no difference where earlier calls ended.
         hook : callable, optional
             Called with the simulation after every so many epochs, and at the end. An exception that it raises ends
             the call where it is.
@@ -250,6 +252,8 @@ class Simulation:
         >>> sim.epochs, len(losses), losses[-1] < 0.01
         (110.0, 11, True)
         """
+        _check.function("until", until)
+        _check.function("hook", hook)
         count = self._length(epochs, presentations, until)
         if until is None and hook is None:
             if every is not None:
@@ -420,8 +424,7 @@ class Simulation:
         with self.weights(writable=True) as weights:
             weights.w32[:] = value
 
-    @contextmanager
-    def weights(self, *, writable: bool = False) -> Iterator[Weights]:
+    def weights(self, *, writable: bool = False) -> AbstractContextManager[Weights]:
         """Open the weights where they are: ``with sim.weights() as (w21, w32)``.
 
         W32 is not copied, nor is W21 where the inputs are one-hot or not orthogonal. Until the block ends, other
@@ -442,7 +445,7 @@ class Simulation:
         ------
         ValueError
             At the end of the block, if a weight is not finite then. The simulation stands as "diverged" until
-            others are set.
+            others are set, as after a MemoryError there.
 
         Examples
         --------
@@ -454,6 +457,10 @@ class Simulation:
         >>> sim.w32[0].tolist()
         [1.0, 0.0, 1.0]
         """
+        return Entered(self._opened(_check.switch("writable", writable)))
+
+    @contextmanager
+    def _opened(self, writable: bool) -> Iterator[Weights]:
         with self._idle():
             network = self._network
             lower, w32 = network.views()
@@ -466,19 +473,19 @@ class Simulation:
             finally:
                 w21.flags.writeable = w32.flags.writeable = False
                 if writable:
+                    self._changed()
+                    self.status = "diverged"  # unless all that follows is well
                     if not in_place:
                         lower[:], self._start = self._inputs.lower(w21), w21.copy()
-                    self._changed()
                     self._check_written(w21, network.weights_changed()[0])
+                    self.status = "ok"
 
     def _check_written(self, w21: NDArray[Any], w32_norm: float) -> None:
         """Raise, in all processes of a group alike, unless training can go on from what has been written."""
-        status, self.status = self.status, "diverged"
         self._ranks.check_same({"w21": w21})
         for name, size in (("w21", np.sum(np.abs(w21))), ("w32", w32_norm)):
             if not np.isfinite(size):
                 raise ValueError(f"{name} must be finite when the block ends; set it anew before training goes on")
-        self.status = status
 
     @property
     def hidden(self) -> NDArray[Any]:
@@ -509,7 +516,7 @@ class Simulation:
         """Write all that training goes on from to a file.
 
         The file stands there complete or not at all: if anything fails, and if the process is killed, what was at
-        `path` before is still there. It is an npz archive without pickled objects.
+        ``path`` before is still there. It is an npz archive without pickled objects.
 
         Parameters
         ----------
@@ -523,8 +530,8 @@ class Simulation:
 
         Notes
         -----
-        With `comm`, the first process gathers W32 and writes it, and the file is that of one process: it can be loaded
-        in any number of them.
+        With ``comm``, the first process gathers W32 and writes it, and the file is that of one process: it can be
+        loaded in any number of them.
         """
         place = _check.path("path", path)
         with self._ranks.together(), self._idle():

@@ -4,15 +4,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Lock
-from typing import Any
+from types import TracebackType
+from typing import Any, TypeVar
 
 from pylinear import _engine
+
+T = TypeVar("T")
 
 
 class Interrupted(Exception):  # noqa: N818 (nothing is wrong)
     """Raised inside a computation in Python that is to stop."""
+
+
+class Entered(AbstractContextManager[T]):
+    """A block that is left again if Ctrl-C comes as it is entered, when ``with`` would not leave it."""
+
+    def __init__(self, block: AbstractContextManager[T]) -> None:
+        self._block = block
+
+    def __enter__(self) -> T:
+        try:
+            return self._block.__enter__()
+        except BaseException as error:
+            self._block.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> bool | None:
+        return self._block.__exit__(kind, error, at)
 
 
 class Stop:
@@ -22,10 +44,12 @@ class Stop:
         self._lock = Lock()
         self._flags: dict[Any, Callable[[], float]] = {}
         self.decided = False
+        self.ended = _engine.core().StopFlag()  # for the core, raised with `decided`
 
     def set(self) -> None:
         """Stop everything."""
         self.decided = True
+        self.ended.set()
         self._raise_flags()
 
     def poll(self) -> None:

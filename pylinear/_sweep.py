@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pylinear import _check, _engine, _executor, _files, _tasks
 from pylinear._dataset import Dataset
 from pylinear._executor import Executor, ExecutorError, ExecutorGoneError, NoResultError
-from pylinear._progress import Progress, Report, reporter
+from pylinear._progress import Progress, Report, check_progress, reporter
 from pylinear._tasks import Result, SweepTask
 from pylinear._workers import WorkerDiedError, Workers
 
@@ -47,7 +47,7 @@ def sweep(
         Where every training has a file of its own, named by a hash of all that its result follows from. The caller
         writes it as soon as the result arrives, so that only the caller needs the folder.
     executor : optional
-        Anything whose ``submit`` returns futures: a pool of `concurrent.futures`, a ``dask.distributed.Client``, an
+        Anything whose ``submit`` returns futures: a pool of ``concurrent.futures``, a ``dask.distributed.Client``, an
         ``mpi4py.futures.MPIPoolExecutor``. By default processes of our own, for as long as the call lasts, as many as
         there are processors; scripts need no ``if __name__ == "__main__"`` for them. No result depends on it.
     threads : int, optional
@@ -102,6 +102,7 @@ def sweep(
     """
     _engine.core()
     _executor.check(executor)
+    check_progress(progress)
     threads = 1 if threads is None else _check.threads(threads)
     _tasks.check_names(over, same)
     axes = _tasks.axes(over)
@@ -197,7 +198,7 @@ class _Work:
 def _check_writable(folder: Path) -> None:
     """Raise OSError, with the folder's name, unless files can be made in it."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=folder):
+    with _files.located(folder), tempfile.TemporaryFile(dir=folder):
         pass
 
 

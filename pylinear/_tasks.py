@@ -17,6 +17,7 @@ from pylinear import _blas, _check, _configuration, _executor, _files
 from pylinear._dataset import Dataset, distinct
 from pylinear._labelled import AXES, recorded
 from pylinear._plan import planned
+from pylinear._random import seed_of
 from pylinear._rule import check_data
 from pylinear._run import TrainingInterrupted
 from pylinear._train import train
@@ -140,7 +141,8 @@ def check_names(over: Mapping[str, Any], same: Mapping[str, Any]) -> None:
         raise ValueError("over must name at least one argument that varies; got none")
     for name in (*over, *same):
         if name not in VARIED:
-            raise ValueError(_check.unknown("argument of a sweep", name, VARIED))
+            where = "over must name arguments: " if name in over else ""
+            raise ValueError(where + _check.unknown("argument of a sweep", name, VARIED))
         if name in over and name in same:
             raise ValueError(f"{name} must be given once; got it both as what varies and for all tasks")
     if "keep" in over:
@@ -167,7 +169,7 @@ def _by_label(name: str, values: Any) -> dict[Any, Any]:
         got = _check.show(values)
         raise TypeError(f"{name} must be a sequence of the values to take, or a mapping to them; got {got}")
     if isinstance(values, Mapping):
-        _check.names(name, values, len(values))
+        _check.names(name, list(values), len(values))
         out = dict(values)
     else:
         listed = [x.item() if isinstance(x, np.generic) else x for x in islice(values, _MOST_TASKS + 1)]
@@ -183,8 +185,9 @@ def _by_label(name: str, values: Any) -> dict[Any, Any]:
 
 
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    if not isinstance(value, str):
+        return _check.short(value, 80)
+    return value if len(value) <= 80 else f"{value[:77]}..."
 
 
 def tasks(over: Mapping[str, Mapping[Any, Any]], same: Mapping[str, Any], threads: int) -> list[SweepTask]:
@@ -196,7 +199,7 @@ def tasks(over: Mapping[str, Mapping[Any, Any]], same: Mapping[str, Any], thread
     out: dict[str, SweepTask] = {}
     with _blas.one_thread():
         for place in product(*(values.items() for values in over.values())):
-            name = ", ".join(f"{x}={label}" for x, (label, _) in zip(over, place, strict=True))
+            name = ", ".join(f"{x}={_text(label)}" for x, (label, _) in zip(over, place, strict=True))
             given = {**same, **{x: value for x, (_, value) in zip(over, place, strict=True)}}
             try:
                 task = _task(name, given, threads, sources)
@@ -222,11 +225,11 @@ def _task(name: str, given: Mapping[str, Any], threads: int, sources: _Sources) 
 
 def _seed(rng: object) -> int:
     message = f"rng must be a whole number of at least 0 in a sweep, so that it is found again; got {_check.show(rng)}"
-    if isinstance(rng, bool | np.bool_) or not isinstance(rng, numbers.Integral):
+    if not _check.is_number(rng, numbers.Integral):
         raise TypeError(message)
-    if rng < 0:
+    if rng < 0:  # type: ignore[operator]
         raise ValueError(message)
-    return int(rng)
+    return seed_of(int(rng))  # type: ignore[call-overload]
 
 
 class _Sources:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pylinear import _blas, _configuration, _engine
+from pylinear import _blas, _configuration, _engine, _memory
 from pylinear._dataset import Dataset
 from pylinear._initial import Decoupled, Gaussian, Start
 from pylinear._plan import Plan, planned
 from pylinear._problem import Layers, Problem
-from pylinear._progress import Progress, Report, reporter
+from pylinear._progress import Progress, Report, check_progress, reporter
 from pylinear._random import RNG, Use, philox_key, seed_of
 from pylinear._record import Core, Flow, Record, Settled, Task
 from pylinear._reduction import Reduce, Reducer, choose
@@ -51,7 +51,7 @@ def train(
     checkpoint: str | PathLike[str] | None = None,
     progress: Progress = None,
 ) -> Run:
-    """Return a record of networks learning `data` by backpropagation, online or averaged.
+    """Return a record of networks learning ``data`` by backpropagation, online or averaged.
 
     Parameters
     ----------
@@ -74,14 +74,14 @@ def train(
     reduce : {"auto", "exact", "krylov", "law"} or False
         Which smaller network to train instead. "exact": W32 rotated and cut to what the run can reach, at most P + N2
         output or P + N3 hidden units; the same trajectory to roundoff. "krylov": projected on the fewest directions
-        with which everything recorded is the same to `tol`. "law": a small network drawn such that everything recorded
-        has the same distribution, for Gaussian weights; of any size, but without weights at full size. "auto": the
-        cheapest of the direct network, "exact" and "krylov"; "law" for data made by `Dataset.from_gram`. False: the
+        with which everything recorded is the same to ``tol``. "law": a small network drawn such that everything
+        recorded has the same distribution, for Gaussian weights; of any size, but without weights at full size. "auto":
+        the cheapest of the direct network, "exact" and "krylov"; "law" for data made by `Dataset.from_gram`. False: the
         network as it stands. What was done is in ``Run.reduction``.
     tol : float
         For "krylov" and "law": the largest difference between two levels of the projection, in units of each recorded
-        quantity's largest value; above 0, at least 1e-5 in float32. For the flow also ten times the tolerance of the
-        integrator, from 1e-12 to 1e-2.
+        quantity's largest value; above 0 and at most 1, no less than 1e-5 in float32. For the flow also ten times the
+        tolerance of the integrator, 1e-12 to 1e-2.
     runs : int
         Number of networks. Run k depends on ``rng`` and k alone.
     rng : int, SeedSequence, BitGenerator, Generator or None
@@ -148,6 +148,7 @@ def train(
     [1.0, 1.0, 1.0, 1.0]
     """
     _engine.core()
+    check_progress(progress)
     plan, first, reduce = planned(
         data,
         hidden=hidden,
@@ -243,6 +244,7 @@ class _Training:
         """Train all networks."""
         from concurrent.futures import ThreadPoolExecutor
 
+        _memory.require_threads(self._plan.workers)
         pool = ThreadPoolExecutor(self._plan.workers)
         tasks: list[Future[None]] = []
         interrupted = False

@@ -6,6 +6,7 @@ import os
 import time
 import warnings
 from collections import defaultdict
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from pylinear import _check, _files
 from pylinear._problem import Layers, Problem
-from pylinear._record import Core, Flow, Record, Resume
+from pylinear._record import Core, Flow, Record, Resume, sizes_of
 
 _KIND = "training"
 # Seconds between two writings, unless one takes long.
@@ -207,7 +208,8 @@ def _record(about: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Record:
         mode_strengths=arrays["mode_strengths"],
         loss=arrays["loss"],
         initial_strengths=arrays["initial_strengths"],
-        last=layers,
+        standing=partial(Layers, *layers),
+        sizes=sizes_of(layers),
         hidden=arrays.get("hidden"),
         over_time=over_time,
         maps=arrays.get("maps"),

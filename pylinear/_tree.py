@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import cached_property
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -64,27 +64,18 @@ class Tree:
     """
 
     def __init__(self, branching: Iterable[int], flip: float | Iterable[float]) -> None:
-        branching, flip = _check.plain("branching", branching), _check.plain("flip", flip)
-        if isinstance(branching, str) or not isinstance(branching, Iterable):
-            raise TypeError(f"branching must be a sequence of whole numbers; got {_check.show(branching)}")
-        self.branching = tuple(_check.integer("branching", b, 1, _MOST_ITEMS) for b in branching)
+        children = _check.sequence("branching", branching, _MOST_LEVELS, "whole numbers")
+        self.branching = tuple(_check.integer("branching", b, 1, _MOST_ITEMS) for b in children)
         if not self.branching:
             raise ValueError("branching must name the children of at least one level; got an empty sequence")
         self.n_items = math.prod(self.branching)
         if self.n_items > _MOST_ITEMS or len(self.branching) > _MOST_LEVELS:
-            got = f"{self.n_items} items over {len(self.branching)}"
+            got = f"{_check.show(self.n_items)} items over {len(self.branching)}"
             raise ValueError(
                 f"branching must lead to at most {_MOST_ITEMS} items over {_MOST_LEVELS} levels; got {got}"
             )
         self.n_levels = len(self.branching) + 1
-        per_level = (
-            repeat(flip, len(self.branching)) if _check.rank(flip) == 0 or not isinstance(flip, Iterable) else flip
-        )
-        self.flip = tuple(_check.real("flip", e, 0.0, 0.5) for e in per_level)
-        if len(self.flip) != len(self.branching):
-            raise ValueError(
-                f"flip must be one number or {len(self.branching)}, one per level below the root; got {len(self.flip)}"
-            )
+        self.flip = tuple(_check.flips("flip", flip, len(self.branching), "level below the root"))
 
     def __repr__(self) -> str:
         flip = self.flip[0] if len(set(self.flip)) == 1 else self.flip

@@ -5,6 +5,7 @@ marked `slow` needs a build or an environment of its own, or minutes.
 """
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ VERDICT = {"passed": "yes", "failed": "NO", "skipped": "not run"}
 
 
 def pytest_configure(config):
+    # A session that is started in the background is deaf to Ctrl-C, and so would all be that it starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "property(name, required): the row of the table that this test measures")
     config.addinivalue_line("markers", "slow: not part of every run of the checks")
 

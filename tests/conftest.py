@@ -1,4 +1,5 @@
 import os
+import signal
 
 import pytest
 
@@ -6,6 +7,8 @@ from pylinear import _engine
 
 
 def pytest_configure(config):
+    # A suite that is started in the background is deaf to Ctrl-C, and so would all be that it starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     required = os.environ.get("PYLINEAR_REQUIRE_CORE")
     if required not in {None, "0", "1"} or (required and required != str(int(_engine._core is not None))):
         raise pytest.UsageError(f"PYLINEAR_REQUIRE_CORE={required}, but the compiled core is {_engine._core}")

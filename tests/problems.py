@@ -13,7 +13,7 @@ def inputs_of(kind, n_items, rng):
         "orthogonal": q * rng.uniform(0.5, 1.5, n_items),
         "correlated": rng.standard_normal((n_items, n_items)) / np.sqrt(n_items),
         "wide": rng.standard_normal((3 * n_items, n_items)) / np.sqrt(3 * n_items),
-        "rank-deficient": q[:, :2] @ rng.standard_normal((2, n_items)) / 2,
+        "rank-deficient": q[:, :2] @ rng.standard_normal((min(2, n_items), n_items)) / 2,
         "a zero input": q * (np.arange(n_items) > 0),
     }[kind]
 

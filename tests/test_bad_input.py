@@ -108,6 +108,8 @@ SCALARS = [
     (lambda x: pl.Balanced(x), "a0", [0.0, -1.0, [1.0, 0.0], "1", None, float("nan"), [[1.0]], 1j, []]),
     (lambda x: pl.Decoupled(x, 1.0), "c", ["1", None, float("inf"), [[1.0]], 1j, []]),
     (lambda x: pl.Decoupled(1.0, x), "d", ["1", None, float("inf"), [[1.0]], 1j, []]),
+    (lambda x: pl.Gaussian(1.0).draw(x, 2, 0), "data", [None, 3, np.ones((3, 4))]),
+    (lambda x: pl.Balanced(1.0).draw(x, 2, 0), "data", [None, 3, np.ones((3, 4))]),
     (lambda x: pl.Gaussian(1.0).draw(DATA, x, 0), "hidden", [*NOT_INTEGERS, 0, -3, 2**36]),
     (lambda x: pl.Gaussian(1.0).draw(DATA, 2, x), "rng", [-1, 1.5, "0"]),
     (pl.gap, "run", [None, 3, DATA, "run"]),
@@ -127,6 +129,7 @@ CORE_SCALARS = [
     ),
     (lambda x: swept(over=x), "over", [None, 3, "rate", ["rate"], {}]),
     (lambda x: swept(over={"tol": x}), "tol", [None, 3, 1e-3, "x", [], np.array(1e-3), [0.1, 0.1], [0.1, 2.0], [None]]),
+    (lambda x: swept(over={x: [1]}), "over must name arguments", [10**5000, "x" * 10**7]),
     (lambda x: swept(over={x: [1]}), "argument of a sweep", ["", "hiden", 3, None, "checkpoint", "progress"]),
     (lambda x: swept(tree=x), "tree", [None, 3, (2, 2), DATA]),
     (lambda x: swept(flip=x), "flip", [None, -0.1, 0.7, True, (0.1, 0.2), "x"]),
@@ -166,8 +169,12 @@ CORE_SCALARS = [
         ["random", None, 3, [], [4], [-1], [0.5], [[0]], [True], "cyclic ", [[1], [1, 2]], np.ma.array([0, 1])],
     ),
     (lambda x: train(init=x), "init", [None, 3, "gaussian", np.ones((2, 4)), (W21,), (W21, W32, W32)]),
-    (lambda x: train(init=(x, W32)), "w21", [W21.T, W21[:, :3], W21 * np.nan, W21 * 1j, "x", None, [[1], [1, 2]]]),
-    (lambda x: train(init=(W21, x)), "w32", [W32.T, W32[:2], W32 * np.inf, W32 * 1j, "x", None, W32[None]]),
+    (
+        lambda x: train(init=(x, W32)),
+        "w21 of init",
+        [W21.T, W21[:, :3], W21 * np.nan, W21 * 1j, "x", None, [[1], [1, 2]]],
+    ),
+    (lambda x: train(init=(W21, x)), "w32 of init", [W32.T, W32[:2], W32 * np.inf, W32 * 1j, "x", None, W32[None]]),
     (lambda x: train(init=pl.Decoupled(x, 1.0)), "c", [[1.0, 2.0], [1.0] * 4]),
     (lambda x: simulation(data=x), "data", [None, 3, np.ones((3, 4))]),
     (lambda x: simulation(w21=x), "w21", [W21.T, W21[0], W21 * np.nan, W21 * 1j, W21[:0], None, np.ma.array(W21)]),
@@ -180,6 +187,9 @@ CORE_SCALARS = [
     (lambda x: simulation(dtype=x), "dtype", ["float16", None, 3]),
     (lambda x: simulation(threads=x), "threads", [0, -1, 2.0, "2", True]),
     (lambda x: advance(epochs=x), "epochs", [*(x for x in NOT_REALS if x is not None), -1, 1e30]),
+    (lambda x: advance(epochs=1, until=x), "until", [3, "x", [], True]),
+    (lambda x: advance(epochs=1, hook=x), "hook", [3, "x", [], True]),
+    (lambda x: simulation().weights(writable=x).__enter__(), "writable", [None, 0, 1, "no", []]),
     (lambda x: pl.ZarrRecorder(x, simulation()), "path", [None, 3, ["a"], 1.5, "", "a\0b"]),
     (lambda x: pl.ZarrRecorder("recording", x), "sim", [None, 3, DATA, "sim"]),
     (lambda x: pl.ZarrRecorder("recording", simulation(), x), "keep", ["hidden", None, 3, ["maps"], [3]]),
@@ -278,3 +288,13 @@ def test_too_large_a_run_is_refused_before_it_is_allocated():
             call(n_features=2**40)
     with pytest.raises(MemoryError, match=r"the products of 1048576 items would take"):
         pl.Tree((2**20,), 0.1).gram(1, rng=0)
+
+
+@pytest.mark.core
+def test_what_is_refused_leaves_no_checkpoint_behind(tmp_path):
+    for changes in ({"progress": 3}, {"rng": -1}, {"runs": 2**40}):
+        with pytest.raises((TypeError, ValueError, MemoryError)):
+            train(checkpoint=tmp_path / "checkpoint.npz", **changes)
+    with pytest.raises(TypeError, match="progress must be"):
+        swept(progress=3, folder=tmp_path / "sweep")
+    assert list(tmp_path.iterdir()) == []

@@ -218,6 +218,7 @@ def test_the_help_of_gap_says_what_its_columns_are(capsys):
         (["some.csv", "--flip", "0.3"], "--flip and --features belong to --tree"),
         (["some.csv", "--features", "9"], "--flip and --features belong to --tree"),
         (["--tree", "2,x"], "--tree must be whole numbers with commas between them; got '2,x'"),
+        (["--tree", "2,0"], "--tree 2,0: branching must be a whole number from 1 to 1048576; got 0"),
         (["--tree", "2,2", "--flip", "0.7"], "flip must be between 0 and 0.5"),
         (["--tree", "2", "--rate", "0"], "rate must be a finite number above 0"),
         (["--tree", "2", "--scale", "-1"], "scale must be between 1e-100 and 1e+100; got -1.0"),
@@ -235,6 +236,54 @@ def test_gap_refuses_what_it_cannot_do(arguments, said, capsys):
     assert _cli.main(["gap", *arguments]) == 1
     printed = capsys.readouterr()
     assert said in printed.err
+    assert printed.out == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "--tree", "2", "--features", "9", "--epochs", "5"],
+        ["gap", "--tree", "2", "--features", "9", "--epochs", "5"],
+        ["demo"],
+        ["figures"],
+        ["sweep", "no-such-file.toml"],
+    ],
+)
+@pytest.mark.parametrize("inside", ["", "/some/folder"])
+def test_results_that_have_no_place_are_not_computed(command, inside, tmp_path, capsys):
+    (tmp_path / "file").write_text("as it was")
+    assert _cli.main([*command, "--out", f"{tmp_path}/file{inside}"]) == 1
+    printed = capsys.readouterr()
+    assert printed.err == f"pylinear: --out must be a folder, which {tmp_path}/file is not: give another\n"
+    assert printed.out == ""
+    assert (tmp_path / "file").read_text() == "as it was"
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("command", ["train", "gap", "sweep"])
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("none.csv", None, "'none.csv': No such file or directory"),
+        ("none.toml", None, "'none.toml': No such file or directory"),
+        ("folder.toml", "folder", "'folder.toml': Is a directory"),
+        ("deep.toml", b"x = " + b"[" * 9000 + b"]" * 9000, "deep.toml: not a TOML file: maximum recursion depth"),
+        ("digits.toml", b"x = " + b"9" * 5000, "digits.toml: not a TOML file: Exceeds the limit"),
+        ("binary.toml", bytes(range(256)), "binary.toml: not a TOML file: 'utf-8' codec can't decode"),
+    ],
+)
+def test_what_is_no_file_of_an_experiment_is_said_to_be_none(
+    command, name, content, said, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    if content == "folder":
+        Path(name).mkdir()
+    elif content is not None:
+        Path(name).write_bytes(content)
+    assert _cli.main([command, name]) == 1
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"pylinear: {said}")
+    assert printed.err.count("\n") == 1
     assert printed.out == ""
 
 

@@ -126,7 +126,7 @@ DTYPE = BufferError("Unsupported dtype in DLTensor.")
         ),
         (Negative(OUTPUTS), r"outputs must be dense, .*use tensor\.resolve_neg\(\)"),
         ([Foreign(row, refusal=GRADIENT) for row in OUTPUTS], r"outputs must be dense, without gradient"),
-        (Foreign(OUTPUTS + 1j), "outputs must hold real numbers; got dtype complex128"),
+        (Foreign(OUTPUTS + 1j), r"outputs must hold real numbers; got .* dtype complex128"),
         (Foreign(OUTPUTS * np.nan), "outputs must be finite in float64"),
         (Foreign(OUTPUTS[0]), "outputs must be an array of shape nxn; got shape"),
     ],

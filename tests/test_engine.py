@@ -102,10 +102,9 @@ def test_the_core_refuses_shapes_that_disagree():
         "n_features": 3,
     }
     few = core.TrainingSet64(**{**ok, "n_features": 4_000_000})
-    rule = {"route": "fused", "update": "online", "rate": 0.1, "order": "cyclic", "key": 0, "shift": 0, "position": 0}
-    given = {"given": np.empty(0, np.int64), "lower": np.ones((2, 2)), "w32": np.ones((4_000_000, 2))}
+    rule = {"route": "fused", "update": "online", "rate": 0.1, "order": "cyclic", "key": 0, "shift": 0, "hidden": 2}
     with pytest.raises(ValueError, match="outputs of other rows"):
-        core.Network64(data=few, **rule, **given)
+        core.Network64(data=few, **rule, given=np.empty(0, np.int64))
     core.TrainingSet64(**ok)
     for name, wrong in (("input_squares", np.ones(3)), ("synthesizers", np.ones((2, 1))), ("inputs", np.ones((3, 3)))):
         with pytest.raises(ValueError, match=name):

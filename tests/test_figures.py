@@ -324,3 +324,39 @@ def test_figure3_is_in_the_papers_setting(monkeypatch):
     assert len(run.status) == 10
     assert run.init == pl.Gaussian(1e-3)
     np.testing.assert_array_equal(run.data.gram, pl.Tree((2, 2), 0.1).gram(10_000, rng=0))
+
+
+def test_a_table_that_cannot_be_written_whole_leaves_the_old_one(tmp_path):
+    path = tmp_path / "some.csv"
+    _table.write_table(_table.Table(("a",), [(1.5,)]), path)
+    before = path.read_bytes()
+
+    def rows():
+        yield (2,)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match=r"No space left on device: .*some\.csv"):
+        _table.write_table(_table.Table(("ä",), rows()), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_picture_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    one, other = (
+        _write.Picture("some", "", lambda: None, lambda plots, data, figure, n=n: figure.suptitle(n), None, (2.0, 1.0))
+        for n in "12"
+    )
+    _write.draw_picture(one, None, tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def fail(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", fail)
+        with pytest.raises(OSError, match=r"No space left on device: .*some\.png"):
+            _write.draw_picture(other, None, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+    _write.draw_picture(other, None, tmp_path)
+    assert all(path.read_bytes() != content for path, content in before.items())

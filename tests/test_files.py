@@ -264,6 +264,51 @@ def test_a_fault_leaves_the_old_file(monkeypatch, path, call):
     assert os.listdir(path.parent) == [path.name]
 
 
+def test_a_part_that_cannot_be_looked_at_is_removed(monkeypatch, path):
+    whole, look, calls = written(path).read_bytes(), os.fstat, []
+
+    def fail_at_first(number):
+        calls.append(number)
+        if len(calls) == 1:
+            raise OSError(5, "Input/output error")
+        return look(number)
+
+    monkeypatch.setattr(os, "fstat", fail_at_first)
+    with pytest.raises(OSError, match=r"Input/output error: .*some\.npz"):
+        written(path)
+    assert path.read_bytes() == whole
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_folders_are_made_by_one_writer_at_a_time_and_nothing_else_stays(tmp_path):
+    target = tmp_path / "some"
+    beside = _files._part_of(target).with_name(".some.parts")
+    (beside / "left by a killed one").mkdir(parents=True)
+    inside = []
+
+    def make(number):
+        with _files.making_folder(target) as aside:
+            inside.append(number)
+            assert inside[-1] == number
+            assert list(aside.iterdir()) == []
+            (aside / str(number)).mkdir()
+            assert inside[-1] == number
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(inside) == list(range(8))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_leaves_nothing(tmp_path):
+    with pytest.raises(FileNotFoundError), _files.making_folder(tmp_path / "some") as aside:
+        (aside / "missing" / "store").mkdir()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_killed_writer_has_left_is_no_part_of_the_next_file(path):
     path.with_name(f".{path.name}.part").write_bytes(b"x" * 100_000)
     assert path.with_name(f".{path.name}.part").exists()

@@ -178,6 +178,9 @@ def test_runs_that_do_not_fit_are_refused(gap, balanced):
     for call in (plots.stepwise, plots.deep_against_shallow):
         with pytest.raises(ValueError, match="number must be a whole number from 0 to 2; got 3"):
             call(gap, number=3)
+    with pytest.raises(ValueError, match="theories must be one of"):
+        plots.learning_curves(gap, theories=["none"])
+    assert plt.get_fignums() == []  # which the arguments that are wrong would have been drawn in
     with pytest.raises(ValueError, match="number must be a whole number from 0 to 0; got 1"):
         plots.hidden_trajectories(balanced, number=1)
     with pytest.raises(ValueError, match=r"train with keep=\('hidden',\)"):

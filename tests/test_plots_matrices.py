@@ -30,6 +30,11 @@ def test_decomposition_of_modes_that_differ_has_no_note():
     assert figure.get_supxlabel() == ""
 
 
+def test_whole_numbers_are_written_short_and_what_shows_as_nothing_without_a_sign():
+    written = texts(plots.decomposition(pl.Dataset([[1.0, -2.0], [-0.004, 0.5]]), Figure())[0].texts)
+    assert written == ["1", "−2", ".00", ".50"]
+
+
 def test_decomposition_of_many_features_writes_no_numbers():
     drawn = plots.decomposition(TREE.sample(50, rng=0), Figure())
     assert not drawn[0].texts

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import pylinear as pl
-from pylinear._progress import reporter
+from pylinear._progress import check_progress, reporter
 
 
 def train(**options):
@@ -85,12 +85,8 @@ def test_an_error_comes_through_as_it_is(monkeypatch, there):
 
 @pytest.mark.parametrize("wrong", [3, "yes"])
 def test_what_it_may_be(wrong):
-    def enter():
-        with reporter(wrong):
-            pass
-
     with pytest.raises(TypeError, match="progress must be True, False, None or callable"):
-        enter()
+        check_progress(wrong)
     for nothing in (None, False):
         with reporter(nothing) as report:
             report(0.5)

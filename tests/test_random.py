@@ -33,3 +33,12 @@ def test_uses_runs_and_seeds_do_not_share_streams():
     assert len(keys) == 3 * len(Use) * 3
     draws = {generator(seed, use, run).random() for seed in range(3) for use in Use for run in range(3)}
     assert len(draws) == 3 * len(Use) * 3
+
+
+def test_seeds_are_bounded_so_that_they_can_be_written_down():
+    assert seed_of(2**256 - 1) == 2**256 - 1
+    for value in (2**256, 10**5000):
+        with pytest.raises(ValueError, match=r"rng must be a whole number of at least 0 and below 2\*\*256"):
+            seed_of(value)
+    with pytest.raises(TypeError, match="rng must be a whole number"):
+        seed_of(np.timedelta64(3, "D"))

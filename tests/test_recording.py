@@ -1,8 +1,10 @@
 """Recordings in zarr stores: the same as what a run holds, whatever happened on the way."""
 
+import shutil
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -153,7 +155,7 @@ def test_what_cannot_be_written_is_kept_for_another_try(tmp_path, monkeypatch):
     record = pl.ZarrRecorder(tmp_path / "a.zarr", sim)
     with monkeypatch.context() as broken:
         broken.setattr("pylinear._recording._group", lambda _: (_ for _ in ()).throw(OSError(28, "No space left")))
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(OSError, match=r"No space left.*: .*a\.zarr"):
             record.close()
     sim.advance(epochs=1)
     record(sim)
@@ -207,6 +209,7 @@ def test_a_killed_process_loses_its_last_chunk_and_no_more(tmp_path, where, coun
     sim = simulation()
     sim.advance(epochs=2 * ((left or 1) - 1))
     xarray.testing.assert_identical(recorded(path, sim, 100 - sim.epochs), unbroken)
+    assert sorted(x.name for x in tmp_path.iterdir()) == ["a.zarr", "whole.zarr"]
 
 
 def interrupt(monkeypatch, owner, name, countdown):
@@ -260,6 +263,54 @@ def test_a_store_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
     assert not list(tmp_path.iterdir())
+
+
+def test_a_store_without_records_is_replaced_as_a_whole(tmp_path, monkeypatch):
+    pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    remove = shutil.rmtree
+
+    def killed(path, *_, **__):
+        # zarr removes things, too, in a thread of its own.
+        if Path(path).name in {"a.zarr", ".a.zarr.parts"}:
+            raise KeyboardInterrupt
+        remove(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    assert opened(tmp_path / "a.zarr").attrs["n_valid"] == 0
+    recorded(tmp_path / "a.zarr", simulation(), 4)
+    assert [x.name for x in tmp_path.iterdir()] == ["a.zarr"]
+
+
+def test_what_another_has_recorded_meanwhile_is_not_replaced(tmp_path, monkeypatch):
+    fill = pl.ZarrRecorder._fill
+
+    def slowly(self, path, here):
+        monkeypatch.setattr(pl.ZarrRecorder, "_fill", fill)
+        recorded(tmp_path / "elsewhere.zarr", simulation(), 4)
+        (tmp_path / "elsewhere.zarr").rename(tmp_path / "a.zarr")
+        fill(self, path, here)
+
+    monkeypatch.setattr(pl.ZarrRecorder, "_fill", slowly)
+    with pytest.raises(pl.FileError, match=r"a\.zarr has been made by another process meanwhile"):
+        pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    assert opened(tmp_path / "a.zarr").sizes["time"] == 3
+    assert [x.name for x in tmp_path.iterdir()] == ["a.zarr"]
+
+
+def test_a_store_that_cannot_be_looked_at_is_none_that_is_not_there(tmp_path, monkeypatch):
+    before = recorded(tmp_path / "a.zarr", simulation(), 4)
+
+    def fail(*_):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.listdir", fail)
+        with pytest.raises(OSError, match=r"Input/output error: .*a\.zarr"):
+            pl.ZarrRecorder(tmp_path / "a.zarr", simulation())
+    xarray.testing.assert_identical(opened(tmp_path / "a.zarr"), before)
 
 
 def test_a_store_is_made_where_a_link_leads(tmp_path):

@@ -12,7 +12,7 @@ from scipy import linalg  # noqa: F401 (loaded before allocations are counted)
 import pylinear as pl
 from oracles import relative
 from problems import inputs_of, learning, problem
-from pylinear import _exact, _levels
+from pylinear import _exact, _levels, _problem
 from pylinear._problem import Layers
 from pylinear._record import Record, Trained, difference
 
@@ -127,19 +127,25 @@ def test_the_numbers_drawn_do_not_depend_on_the_parts(monkeypatch):
     for hidden in (3, 100):
         data, arguments = problem((40, hidden, 5, None))
         one = pl.train(data, **arguments, epochs=5, reduce="exact")
-        monkeypatch.setattr(pl._initial.Gaussian.stream, "__kwdefaults__", {"at_once": 50})
+        drawn = pl.Gaussian(1.0).draw(data, hidden, rng=0)
+        rng = np.random.default_rng(0)
+        w21, long = rng.normal(size=(hidden, 5)), rng.normal(size=(max(40, hidden), min(40, hidden)))
+        monkeypatch.setattr(_problem, "_PART", 50)
         cut = pl.train(data, **arguments, epochs=5, reduce="exact")
         np.testing.assert_allclose(cut.mode_strengths, one.mode_strengths, rtol=1e-9, atol=1e-20)
-        np.testing.assert_array_equal(
-            next(pl.Gaussian(1.0).stream(data, hidden, np.random.default_rng(0), at_once=10**6).parts),
-            np.concatenate(list(pl.Gaussian(1.0).stream(data, hidden, np.random.default_rng(0)).parts)),
-        )
+        for weights in (drawn, pl.Gaussian(1.0).draw(data, hidden, rng=0)):
+            np.testing.assert_array_equal(weights.w21, w21)
+            np.testing.assert_array_equal(weights.w32, long if hidden < 40 else long.T)
+        parts = list(pl.Gaussian(1.0)._stream(data, hidden, np.random.default_rng(0)).parts)
+        assert len(parts) > 2
+        np.testing.assert_array_equal(np.concatenate(parts), long)
         monkeypatch.undo()
 
 
 def test_w32_is_never_held_whole():
     data = pl.Tree((2, 2), 0.1).sample(20_000, rng=0)
     assert data.modes.s.size == 4
+    pl.gap(pl.train(pl.toy(), hidden=3, rate=0.01, epochs=1))  # what this imports is not what is measured
     tracemalloc.start()
     run = pl.train(data, hidden=100, rate=1e-4, epochs=2, reduce="exact", rng=0)
     peak = tracemalloc.get_traced_memory()[1]
@@ -467,7 +473,9 @@ def test_a_late_difference_counts():
 
     def trained(strengths, maps=None):
         loss = np.ones(len(strengths))
-        return Trained(layers, Record(strengths, loss, strengths[0], layers, None, None, maps, "ok", 4))
+        return Trained(
+            layers, Record(strengths, loss, strengths[0], lambda: layers, (3, 2, 2), None, None, maps, "ok", 4)
+        )
 
     ones = np.ones((3, 2))
     late = ones.copy()

@@ -215,6 +215,27 @@ def test_divergence_keeps_the_last_finite_weights(route, rate, size):
     np.testing.assert_array_equal(sim.w32, before)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("inputs", "options"),
+    [(None, {"route": "blocked"}), (None, {"route": "fused"}), (None, {"update": "batch"}), (np.eye(5) + 0.3, {})],
+    ids=["blocked", "fused", "batch", "correlated"],
+)
+def test_what_a_run_that_diverges_has_recorded_is_finite(dtype, inputs, options):
+    # The items that are not shown count: theirs may be the first squared errors to overflow.
+    data = pl.Dataset(np.random.default_rng(0).standard_normal((40, 5)), inputs)
+    grid = {"epochs": 60, "record": 61 if "update" in options else 301, "keep": ["hidden", "weights", "maps"]}
+    for rate in (3.0, 30.0, 1e3):
+        arguments = {"hidden": 4, "rate": rate / data.modes.s[0], "init": pl.Gaussian(0.3), "rng": 1, "reduce": False}
+        run = pl.train(data, dtype=dtype, **arguments, **grid, **options)
+        done = run.presentations <= run.completed[0]
+        if rate > 3:
+            assert run.status == ("diverged",)
+        for array in (run.mode_strengths, run.loss, run.hidden, run.maps, *run.weights_over_time):
+            assert np.isfinite(array[0][done]).all()
+            assert np.isnan(array[0][~done]).all()
+
+
 @pytest.mark.parametrize("route", ["blocked", "fused"])
 def test_where_divergence_stops_does_not_depend_on_the_calls(route):
     data = pl.toy("signed")

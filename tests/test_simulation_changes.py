@@ -1,5 +1,6 @@
 """What may be done to a simulation between its calls."""
 
+import sys
 import threading
 
 import numpy as np
@@ -343,6 +344,30 @@ class TestWeights:
         other.join()
         assert order == ["written", 42.0]
 
+    def test_weights_are_not_trained_on_before_they_have_been_looked_at(self):
+        class NoMemory:
+            def __init__(self, network):
+                self.network = network
+
+            def __getattr__(self, name):
+                return getattr(self.network, name)
+
+            def weights_changed(self):
+                raise MemoryError
+
+        sim = simulation()
+        sim.advance(presentations=3)  # inside a block, whose start the network remembers
+        w32, network = 2 * sim.w32, sim._network
+        sim._network = NoMemory(network)
+        with pytest.raises(MemoryError):
+            sim.w32 = w32
+        sim._network = network
+        sim.advance(presentations=1)
+        assert (sim.status, sim.presentations) == ("diverged", 3)
+        sim.w32 = w32
+        sim.advance(presentations=1)
+        assert (sim.status, sim.presentations) == ("ok", 4)
+
     def test_weights_that_are_not_finite(self):
         sim = simulation()
         with pytest.raises(ValueError, match="w32 must be finite"), sim.weights(writable=True) as (_, w32):
@@ -411,3 +436,30 @@ def test_what_was_observed_is_not_kept_beyond_a_change():
         change()
         assert sim.loss not in seen
         seen.add(sim.loss)
+
+
+def test_ctrl_c_as_the_weights_are_opened_leaves_them_closed():
+    sim = pl.Simulation(pl.toy(), np.ones((3, 4)), np.ones((5, 3)), rate=0.01)
+
+    def press(frame, event, what):
+        # The block has just been entered, and `with` does not know it yet.
+        if event == "c_return" and what is next and frame.f_code.co_name == "__enter__":
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+    def enter(writable):
+        sys.setprofile(press)
+        with sim.weights(writable=writable):
+            pytest.fail("entered")
+
+    for writable in (False, True):
+        with pytest.raises(KeyboardInterrupt) as kept:
+            enter(writable)
+        assert sim.w21.tolist() == np.ones((3, 4)).tolist()
+        assert kept.traceback
+    with sim.weights(writable=True) as (w21, _):
+        w21[:] = 2.0
+    sim.advance(epochs=1)
+    with pytest.raises(RuntimeError, match="in the middle of a call"), sim.weights(), sim.weights():
+        pass
+    assert sim.w21.shape == (3, 4)

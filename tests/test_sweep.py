@@ -329,6 +329,15 @@ def test_a_folder_that_cannot_be_written(tmp_path):
             sweep("/proc/sweep", executor=Idle())
 
 
+def test_a_folder_that_fails_when_it_is_tried_is_named(tmp_path, monkeypatch):
+    def fail(**_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", fail)
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path}'"):
+        sweep(tmp_path, executor=Idle())
+
+
 def test_a_disk_that_is_full_is_an_error_with_the_path(tmp_path, monkeypatch):
     sweep(tmp_path, {"rng": [0]}, rate=1e-3)
 

@@ -5,6 +5,7 @@ import pytest
 from scipy.integrate import quad, solve_ivp
 
 from pylinear import theory
+from pylinear.theory import _deep
 
 
 def by_quadrature(s, a0, a, layers):
@@ -115,3 +116,16 @@ def test_stage_ratio():
         assert u == pytest.approx(s / 2, rel=1e-9)
         slope = layers * u ** (2 - 2 / layers) * (s - u)
         assert theory.stage_ratio(s, 1e-4, layers) == pytest.approx(s / slope / half, rel=1e-8)
+
+
+def test_a_dormant_mode_takes_no_longer_than_another(monkeypatch):
+    calls = []
+    clock = _deep._clock
+    monkeypatch.setattr(_deep, "_clock", lambda *arguments: calls.append(1) or clock(*arguments))
+    for a0 in (1e-3, 1e-100, 1e-300):
+        calls.clear()
+        u = theory.deep_strength([0.5, 2.0], 1.0, a0, 3)
+        assert len(calls) < 20
+        assert np.all(u >= a0)
+        if a0 == 1e-3:
+            np.testing.assert_allclose(theory.deep_time(u, 1.0, a0, 3), [0.5, 2.0])

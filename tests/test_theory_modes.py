@@ -151,3 +151,7 @@ def test_effective_initial_strength_is_what_the_network_follows():
     s = data.modes.s[0]
     assert np.abs(measured - theory.mode_strength(t, s, a0)).max() / s < 2e-3
     assert np.abs(measured - theory.mode_strength(t, s, 2 * a0)).max() / s > 0.1
+
+
+def test_the_largest_strengths_have_times_too():
+    np.testing.assert_allclose(theory.half_time(1e308, 0.125, 2.0), (np.log(1e308) + np.log(8)) / 1e308)

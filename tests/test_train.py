@@ -1,5 +1,6 @@
 import _thread
 import os
+import pickle
 import signal
 import threading
 import time
@@ -10,7 +11,8 @@ from scipy.stats import ks_2samp
 
 import pylinear as pl
 from problems import inputs_of
-from pylinear import _record, _train
+from pylinear import _problem, _record, _train
+from pylinear._stop import Stop
 
 pytestmark = pytest.mark.core
 
@@ -216,8 +218,58 @@ def test_ctrl_c_stops_training_and_loses_nothing(data, runs):
     assert np.isfinite(run.loss[0]).all()
     done = int(run.completed[0])
     assert done > 4000
+    # What the stopped network leaves of a block is computed when its weights are asked for, here or elsewhere.
+    sent = pickle.loads(pickle.dumps(run))
     again = pl.train(data, hidden=16, rate=1e-4, epochs=done / 4, rng=0)
     np.testing.assert_array_equal(again.weights.w32[0], run.weights.w32[0])
+    np.testing.assert_array_equal(again.weights.w32[0], sent.weights.w32[0])
+
+
+@pytest.mark.parametrize("init", [pl.Gaussian(0.1), pl.Balanced(0.01)])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_training_may_stop_at_any_step_of_its_set_up(data, init, dtype, monkeypatch):
+    arguments = {"hidden": 5, "rate": 1e-3, "epochs": 3, "init": init, "rng": 0, "reduce": False, "dtype": dtype}
+    whole = pl.train(data, **arguments)
+    monkeypatch.setattr(_problem, "_PART", 500)
+    poll = Stop.poll
+    for steps in range(100):
+        left = iter(range(steps))
+
+        def count(stop, left=left):
+            if next(left, None) is None:
+                stop.set()
+            poll(stop)
+
+        monkeypatch.setattr(Stop, "poll", count)
+        run = pl.train(data, **arguments)
+        if run.status == ("ok",):
+            break
+        assert run.status == ("interrupted",)
+        assert run.completed.tolist() == [0]
+        assert np.isnan(run.loss).all()
+        assert np.isnan(run.weights.w32).all()
+    # The weights are drawn, looked at, copied, measured, and the arrays of the data copied in float32.
+    assert steps >= (13 if dtype == "float64" else 16)
+    np.testing.assert_array_equal(run.weights.w32, whole.weights.w32)
+    np.testing.assert_array_equal(run.loss, whole.loss)
+    np.testing.assert_allclose(run.initial_strengths, whole.initial_strengths, rtol=1e-13)
+
+
+def test_what_ends_as_ctrl_c_comes_is_not_copied(data, monkeypatch):
+    arguments = {"hidden": 5, "rate": 1e-3, "epochs": 3, "rng": 0, "reduce": False}
+    whole = pl.train(data, **arguments)
+    copied, given = _record._copied, []
+
+    def late(network, stop):
+        stop.set()
+        given.append(copied(network, stop))
+        return given[-1]
+
+    monkeypatch.setattr(_record, "_copied", late)
+    run = pl.train(data, **arguments)
+    assert isinstance(given[0], _record._Standing)
+    assert run.status == ("ok",)
+    np.testing.assert_array_equal(run.weights.w32, whole.weights.w32)
 
 
 def test_ctrl_c_stops_a_simulation_where_it_can_go_on(data):
@@ -293,7 +345,7 @@ def test_an_error_in_one_run_reaches_the_caller(data, monkeypatch):
     def fail(*_):
         raise MemoryError("no room for the weights")
 
-    monkeypatch.setattr(pl.Gaussian, "draw", fail)
+    monkeypatch.setattr(pl.Gaussian, "_weights", fail)
     with pytest.raises(MemoryError, match="no room"):
         pl.train(data, hidden=3, rate=1e-3, epochs=1, runs=20)
 

@@ -1,5 +1,7 @@
 #include <pybind11/pybind11.h>
 
+#include <memory>
+
 #include "bindings/bindings.hpp"
 #include "kernels/kernels.hpp"
 
@@ -11,11 +13,11 @@ PYBIND11_MODULE(_pylinear_core, module, py::mod_gil_not_used()) {
   module.attr("version") = PYLINEAR_VERSION;
   module.attr("build") = PYLINEAR_BUILD;
   module.def("instruction_set", [] { return pylinear::kernels<double>().name; });
-  py::class_<StopFlag>(module, "StopFlag")
-      .def(py::init<>())
-      .def("set", [](StopFlag& flag) { flag.raised = true; })
-      .def("clear", [](StopFlag& flag) { flag.raised = false; })
-      .def_property_readonly("raised", [](const StopFlag& flag) { return flag.raised.load(); });
+  py::class_<StopFlag> flag(module, "StopFlag");
+  bind_construction(flag, +[] { return std::make_unique<StopFlag>(); });
+  flag.def("set", [](StopFlag& self) { self.raised = true; })
+      .def("clear", [](StopFlag& self) { self.raised = false; })
+      .def_property_readonly("raised", [](const StopFlag& self) { return self.raised.load(); });
   register_sampler(module);
   register_online(module);
   register_threads(module);

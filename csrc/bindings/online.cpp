@@ -29,11 +29,10 @@ constexpr std::array kOrders{"cyclic", "reshuffled", "with_replacement", "given"
 constexpr std::array kStatuses{"ok", "diverged", "interrupted"};
 
 template <class T>
-std::shared_ptr<const TrainingSet<T>> make_training_set(const ArrayArg<T>& outputs,
-                                                        const std::optional<ArrayArg<T>>& inputs,
-                                                        const ArrayArg<double>& input_squares,
-                                                        const ArrayArg<T>& synthesizers,
-                                                        const ArrayArg<double>& coefficients, Index n_features) {
+std::shared_ptr<TrainingSet<T>> make_training_set(const ArrayArg<T>& outputs, const std::optional<ArrayArg<T>>& inputs,
+                                                  const ArrayArg<double>& input_squares,
+                                                  const ArrayArg<T>& synthesizers, const ArrayArg<double>& coefficients,
+                                                  Index n_features) {
   if (outputs.ndim() != 2 || synthesizers.ndim() != 2) throw std::invalid_argument("outputs and synthesizers: 2-D");
   const Index rows = outputs.shape(0), n_items = outputs.shape(1), n_modes = synthesizers.shape(1);
   const Index n_inputs = inputs && inputs->ndim() == 2 ? inputs->shape(1) : n_items;
@@ -49,9 +48,9 @@ std::shared_ptr<const TrainingSet<T>> make_training_set(const ArrayArg<T>& outpu
         const py::gil_scoped_acquire gil;
         delete arrays;
       });
-  return std::make_shared<const TrainingSet<T>>(
-      TrainingSet<T>{n_items, n_inputs, n_features, n_modes, rows, outputs.data(), inputs ? inputs->data() : nullptr,
-                     input_squares.data(), synthesizers.data(), coefficients.data(), std::move(kept)});
+  return std::make_shared<TrainingSet<T>>(TrainingSet<T>{n_items, n_inputs, n_features, n_modes, rows, outputs.data(),
+                                                         inputs ? inputs->data() : nullptr, input_squares.data(),
+                                                         synthesizers.data(), coefficients.data(), std::move(kept)});
 }
 
 template <class T>
@@ -89,20 +88,22 @@ py::array_t<T> view(T* data, Index rows, const Network<T>& network, const py::ob
 }
 
 template <class T>
-void copy_in(const ArrayArg<T>& from, Index rows, Network<T>& network, T* to, const char* name) {
-  require_shape(from, {rows, network.hidden()}, name);
-  for (Index i = 0; i < rows; ++i) {
-    std::copy_n(from.data() + i * network.hidden(), network.hidden(), to + i * network.stride());
-  }
-}
-
-template <class T>
 py::array_t<T> copy_out(const T* from, Index rows, const Network<T>& network) {
   py::array_t<T> to({rows, network.hidden()});
   for (Index i = 0; i < rows; ++i) {
     std::copy_n(from + i * network.stride(), network.hidden(), to.mutable_data() + i * network.hidden());
   }
   return to;
+}
+
+template <class T>
+std::unique_ptr<Network<T>> make_network(std::shared_ptr<TrainingSet<T>> data, const std::string& route,
+                                         const std::string& update, Index hidden, double rate, const std::string& order,
+                                         std::uint64_t key, const ArrayArg<std::int64_t>& given, std::uint64_t shift,
+                                         int rank, int ranks, const py::object& gather) {
+  Schedule schedule = make_schedule(order, data->n_items, key, given, shift);
+  return std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes), named<Update>(update, kUpdates),
+                                      hidden, rate, std::move(schedule), make_group(rank, ranks, gather));
 }
 
 /// The pointer to an optional output array of T x rows x columns.
@@ -153,37 +154,17 @@ std::pair<Index, std::string> record(Network<T>& network, const ArrayArg<std::in
 
 template <class T>
 void bind_network(py::module_& module, const char* set_name, const char* network_name) {
-  py::class_<TrainingSet<T>, std::shared_ptr<TrainingSet<T>>>(module, set_name)
-      .def(py::init([](const ArrayArg<T>& outputs, const std::optional<ArrayArg<T>>& inputs,
-                       const ArrayArg<double>& input_squares, const ArrayArg<T>& synthesizers,
-                       const ArrayArg<double>& coefficients, Index n_features) {
-             return std::const_pointer_cast<TrainingSet<T>>(
-                 make_training_set<T>(outputs, inputs, input_squares, synthesizers, coefficients, n_features));
-           }),
-           py::arg("outputs").noconvert(), py::arg("inputs").noconvert(), py::arg("input_squares").noconvert(),
-           py::arg("synthesizers").noconvert(), py::arg("coefficients").noconvert(), py::arg("n_features"));
+  py::class_<TrainingSet<T>, std::shared_ptr<TrainingSet<T>>> set(module, set_name);
+  bind_construction(set, &make_training_set<T>, py::arg("outputs").noconvert(), py::arg("inputs").noconvert(),
+                    py::arg("input_squares").noconvert(), py::arg("synthesizers").noconvert(),
+                    py::arg("coefficients").noconvert(), py::arg("n_features"));
 
-  py::class_<Network<T>>(module, network_name)
-      .def(py::init([](std::shared_ptr<TrainingSet<T>> data, const std::string& route, const std::string& update,
-                       double rate, const std::string& order, std::uint64_t key, const ArrayArg<std::int64_t>& given,
-                       std::uint64_t shift, std::uint64_t position, const ArrayArg<T>& lower, const ArrayArg<T>& w32,
-                       int rank, int ranks, const py::object& gather) {
-             const Index hidden = w32.ndim() == 2 ? w32.shape(1) : 0;
-             Schedule schedule = make_schedule(order, data->n_items, key, given, shift);
-             auto network = std::make_unique<Network<T>>(std::move(data), named<Route>(route, kRoutes),
-                                                         named<Update>(update, kUpdates), hidden, rate,
-                                                         std::move(schedule), make_group(rank, ranks, gather));
-             copy_in(lower, network->lower_rows(), *network, network->lower(), "lower");
-             copy_in(w32, n_rows(*network), *network, network->w32(), "w32");
-             network->weights_changed();
-             State state = network->state();
-             state.position = position;
-             network->set_state(state);
-             return network;
-           }),
-           py::arg("data"), py::arg("route"), py::arg("update"), py::arg("rate"), py::arg("order"), py::arg("key"),
-           py::arg("given").noconvert(), py::arg("shift"), py::arg("position"), py::arg("lower").noconvert(),
-           py::arg("w32").noconvert(), py::arg("rank") = 0, py::arg("ranks") = 1, py::arg("gather") = py::none())
+  py::class_<Network<T>> network_class(module, network_name);
+  bind_construction(network_class, &make_network<T>, py::arg("data"), py::arg("route"), py::arg("update"),
+                    py::arg("hidden"), py::arg("rate"), py::arg("order"), py::arg("key"), py::arg("given").noconvert(),
+                    py::arg("shift"), py::arg("rank") = 0, py::arg("ranks") = 1, py::arg("gather") = py::none(),
+                    "All weights are 0 at first.");
+  network_class
       .def_static(
           "bytes",
           [](const std::string& route, const std::string& update, Index n_features, Index n_items, Index n_inputs,
@@ -219,6 +200,23 @@ void bind_network(py::module_& module, const char* set_name, const char* network
             return std::pair(n.state().w32_norm, n.state().lower_norm);
           },
           "The norms of W32 and of the lower layer, which are finite if all weights are.")
+      .def(
+          "begin",
+          [](Network<T>& n, std::uint64_t position, const StopFlag& flag) {
+            Stop stop = make_stop(&flag);
+            bool complete;
+            {
+              const py::gil_scoped_release release;
+              complete = n.weights_changed(stop);
+            }
+            rethrow_signal();
+            const State state = n.state();
+            n.set_state({position, position, state.w32_norm, state.lower_norm});
+            return complete;
+          },
+          py::arg("position"), py::arg("stop"),
+          "Stand at a position with the weights that have been written. False if it was stopped: then to be called"
+          " again.")
       .def(
           "set_rate", [](Network<T>& n, double rate) { settled(n).set_rate(rate); }, py::arg("rate"))
       .def(

@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "core/network.hpp"
 #include "core/panels.hpp"
@@ -51,9 +52,9 @@ bool Network<T>::open_block(Team& team, std::uint64_t until) {
   show_block(team);
   if (!block_stays_in_range()) return false;
   if (const std::uint64_t left = until - position_; left < block.shown.size()) {
-    Snapshot before;
-    take_snapshot(before);
-    snapshot_ = std::move(before);
+    if (!spare_) spare_.emplace();
+    take_snapshot(*spare_);
+    snapshot_ = std::exchange(spare_, std::nullopt);
     block.shown.resize(left);
     show_block(team);
   }
@@ -70,7 +71,7 @@ bool Network<T>::open_block(Team& team, std::uint64_t until) {
     });
   }
   for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
-    block.next_row[static_cast<std::size_t>(segment)] = first_row(segment);
+    next_row_[static_cast<std::size_t>(segment)] = first_row(segment);
   }
   block.open = true;
   return true;
@@ -85,7 +86,7 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
   const double work = 6.0 * static_cast<double>(panel_rows_ * stride_ * b);
   const auto visit = [&](Index task, int rank) {
     const Index segment = first_segment_ + task;
-    Index& row = block.next_row[static_cast<std::size_t>(segment)];
+    Index& row = next_row_[static_cast<std::size_t>(segment)];
     const Index end = first_row(segment + 1);
     if (row == first_row(segment)) {
       std::fill_n(block.g.data() + segment * longest_block_ * stride_, b * stride_, T{0});
@@ -109,7 +110,7 @@ bool Network<T>::pass_block(Team& team, Stop& stop) {
   };
   team.share(own_segments_, visit, group_.size == 1 ? &stop : nullptr);
   for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
-    if (block.next_row[static_cast<std::size_t>(segment)] < first_row(segment + 1)) return false;
+    if (next_row_[static_cast<std::size_t>(segment)] < first_row(segment + 1)) return false;
   }
   if (group_.size > 1) exchange_block(stop, 6.0 * static_cast<double>(w32_.size() * b));
   add_segments(team);
@@ -219,7 +220,8 @@ bool Network<T>::block_stays_in_range() {
     const double h = block.h_norm + rate * square * g;
     const double lower = lower_norm_ + rate * std::max(1.0, square) * g;
     const double w32 = w32_norm_ + rate * r * block.inverse_norm * block.h_norm;
-    return r <= limit && g <= limit && h <= limit && lower <= limit && std::max(r * r, e * e) <= limit && w32 <= limit;
+    return r <= limit && g <= limit && h <= limit && lower <= limit && std::max(r * r, e * e) <= limit &&
+           w32 <= limit && errors_stay_in_range(w32, lower);
   };
   if (update_ == Update::batch) {
     // The bounds have grown with every epoch; whether this is the end is decided by the norms themselves.

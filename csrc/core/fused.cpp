@@ -22,10 +22,9 @@ template <class T>
 void Network<T>::hidden_of_item(Index item, T* h) {
   // In the parts and the order of learn_lower, to the same bits.
   const T* x = data_->inputs + item * data_->n_inputs;
-  Array<T> part(data_->n_inputs > kInputs ? stride_ : 0);
   std::fill_n(h, stride_, T{0});
   for (Index first = 0; first < data_->n_inputs; first += kInputs) {
-    T* sum = first == 0 ? h : part.data();
+    T* sum = first == 0 ? h : h_next_.data();
     std::fill_n(sum, stride_, T{0});
     kernels_.forward({std::min(kInputs, data_->n_inputs - first), lower_.data() + first * stride_, stride_, units_,
                       nullptr, x + first, 0, nullptr, sum});
@@ -52,7 +51,7 @@ RowVisit<T> Network<T>::row_visit(Index segment, const Index* item) {
 }
 
 template <class T>
-void Network<T>::present(Team& team, Stop& stop) {
+bool Network<T>::open_presentation(Team& team, Stop& stop) {
   item_ = schedule_.item(position_);
   if (data_->inputs == nullptr) {
     std::copy_n(lower_.data() + item_ * stride_, stride_, h_.data());
@@ -61,16 +60,41 @@ void Network<T>::present(Team& team, Stop& stop) {
   }
   hidden_item_ = data_->inputs == nullptr ? -1 : item_;
   for (Index j = 0; j < units_; ++j) rate_h_[j] = rate_ * h_[j];
-  if (!presentation_stays_in_range() && !survives(team, stop)) {
+  if (!presentation_stays_in_range() && !survives(team, stop)) return false;
+  begin_visits();
+  presentation_open_ = true;
+  return true;
+}
+
+template <class T>
+bool Network<T>::present(Team& team, Stop& stop, bool may_leave) {
+  // As for a block: a stop leaves the presentation open, and the next call goes on with the rows that are left.
+  if (!presentation_open_ && !open_presentation(team, stop)) {
     status_ = Status::diverged;
-    return;
+    return true;
   }
-  const double squares = static_cast<double>(visit_all(team, true, stop));
+  if (!visit_left(team, true, stop, may_leave)) {
+    status_ = Status::interrupted;
+    return false;
+  }
+  presentation_open_ = false;
+  const double squares = static_cast<double>(sum_of_visits(stop));
   const double rate = static_cast<double>(rate_), x = std::sqrt(data_->input_squares[item_]);
   w32_norm_ += rate * std::sqrt(squares) * frobenius(h_.data(), units_);
   lower_norm_ += rate * frobenius(g_.data(), units_) * x * std::max(1.0, data_->inputs == nullptr ? x : 1.0);
   ++position_;
   learn_lower(team);
+  return true;
+}
+
+template <class T>
+bool Network<T>::errors_stay_in_range(double w32, double lower) const {
+  // Of layers with such norms. The items that are not shown count, too: whoever looks at the network next sees them
+  // all.
+  const double inputs =
+      data_->inputs == nullptr ? 1.0 : std::max(1.0, largest_input_ * std::sqrt(static_cast<double>(data_->n_items)));
+  const double error = outputs_norm_ + w32 * lower * inputs;
+  return error * error <= std::numeric_limits<T>::max() / 16;
 }
 
 template <class T>
@@ -80,18 +104,49 @@ bool Network<T>::presentation_stays_in_range() {
   const double h = frobenius(h_.data(), units_);
   const double delta = item_norms_[static_cast<std::size_t>(item_)] + w32_norm_ * h;
   const double g = w32_norm_ * delta, lower = lower_norm_ + rate * g * x * std::max(1.0, x);
-  return delta * delta <= limit && g <= limit && w32_norm_ + rate * delta * h <= limit &&
-         lower * std::max(1.0, largest_input_) <= limit;
+  const double w32 = w32_norm_ + rate * delta * h;
+  return delta * delta <= limit && g <= limit && w32 <= limit && lower * std::max(1.0, largest_input_) <= limit &&
+         errors_stay_in_range(w32, lower);
 }
 
 template <class T>
-T Network<T>::visit_all(Team& team, bool write, Stop& stop) {
-  team.share(own_segments_, [&](Index task, int) {
-    const RowVisit<T> visit = row_visit(first_segment_ + task, &item_);
-    std::fill_n(visit.g, units_, T{0});
-    visit.s[0] = 0;
-    (write ? kernels_.visit : kernels_.probe)(visit);
-  });
+void Network<T>::begin_visits() {
+  for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
+    next_row_[static_cast<std::size_t>(segment)] = first_row(segment);
+  }
+}
+
+template <class T>
+bool Network<T>::visit_left(Team& team, bool write, Stop& stop, bool may_leave) {
+  const Index most = 4 * panel_rows_;
+  // Where segments are short a stop can wait for the presentation, and nobody has to ask for it more often.
+  const bool in_parts = may_leave && group_.size == 1 && segment_rows_ > most;
+  const auto visit = [&](Index task, int rank) {
+    const Index segment = first_segment_ + task, end = first_row(segment + 1);
+    Index& row = next_row_[static_cast<std::size_t>(segment)];
+    RowVisit<T> part = row_visit(segment, &item_);
+    if (row == first_row(segment)) {
+      std::fill_n(part.g, units_, T{0});
+      part.s[0] = 0;
+    }
+    while (row < end) {
+      part.rows = in_parts ? std::min(most, end - row) : end - row;
+      part.w32 = w32_row(row);
+      part.y = outputs_row(row);
+      (write ? kernels_.visit : kernels_.probe)(part);
+      row += part.rows;
+      if (in_parts && stop.reached(rank, 6.0 * static_cast<double>(part.rows * stride_))) return;
+    }
+  };
+  team.share(own_segments_, visit, in_parts ? &stop : nullptr);
+  for (Index segment = first_segment_; in_parts && segment < first_segment_ + own_segments_; ++segment) {
+    if (next_row_[static_cast<std::size_t>(segment)] < first_row(segment + 1)) return false;
+  }
+  return true;
+}
+
+template <class T>
+T Network<T>::sum_of_visits(Stop& stop) {
   const auto size = static_cast<Index>(sizeof(T));
   if (group_.size > 1) {
     const bool stopped = stop.poll(6 * static_cast<double>(w32_.size()));
@@ -108,7 +163,9 @@ T Network<T>::visit_all(Team& team, bool write, Stop& stop) {
 
 template <class T>
 bool Network<T>::survives(Team& team, Stop& stop) {
-  const double squares = static_cast<double>(visit_all(team, false, stop));
+  begin_visits();
+  visit_left(team, false, stop, false);
+  const double squares = static_cast<double>(sum_of_visits(stop));
   const double rate = static_cast<double>(rate_), limit = std::numeric_limits<T>::max() / 16;
   const double x = std::sqrt(data_->input_squares[item_]);
   // The bounds have grown with every presentation; whether this is the end is decided by the norms themselves.
@@ -117,7 +174,8 @@ bool Network<T>::survives(Team& team, Stop& stop) {
   const double g = frobenius(g_.data(), units_);
   const double w32 = w32_norm_ + rate * std::sqrt(squares) * frobenius(h_.data(), units_);
   const double lower = lower_norm_ + rate * g * x * std::max(1.0, x);
-  return squares <= limit && g <= limit && w32 <= limit && lower * std::max(1.0, largest_input_) <= limit;
+  return squares <= limit && g <= limit && w32 <= limit && lower * std::max(1.0, largest_input_) <= limit &&
+         errors_stay_in_range(w32, lower);
 }
 
 template <class T>
@@ -129,7 +187,6 @@ void Network<T>::learn_lower(Team& team) {
     return;
   }
   const Index n_inputs = data_->n_inputs, parts = (n_inputs + kInputs - 1) / kInputs;
-  if (h_next_.size() == 0) h_next_ = Array<T>(parts * stride_);
   hidden_item_ = schedule_.item(position_);
   team.share(parts, [&](Index part, int) {
     T* h = h_next_.data() + part * stride_;
@@ -183,13 +240,18 @@ bool Network<T>::present_freely(std::uint64_t until) {
   }
   // Far from where presentations are looked at one by one, so that only those looks decide.
   const double limit = 1e-8 * std::numeric_limits<T>::max() / std::max(1.0, largest_input_);
-  if (squares <= limit && w32_norm_ <= limit && lower_norm_ <= limit) return true;
+  if (squares <= limit && w32_norm_ <= limit && lower_norm_ <= limit &&
+      errors_stay_in_range(1e4 * w32_norm_, lower_norm_)) {
+    return true;
+  }
   restore(*spare_);
   return false;
 }
 
-template void Network<float>::present(Team&, Stop&);
-template void Network<double>::present(Team&, Stop&);
+template bool Network<float>::errors_stay_in_range(double, double) const;
+template bool Network<double>::errors_stay_in_range(double, double) const;
+template bool Network<float>::present(Team&, Stop&, bool);
+template bool Network<double>::present(Team&, Stop&, bool);
 template bool Network<float>::present_freely(std::uint64_t);
 template bool Network<double>::present_freely(std::uint64_t);
 template void Network<float>::hidden_of_item(Index, float*);

@@ -99,26 +99,41 @@ Network<T>::Network(std::shared_ptr<const TrainingSet<T>> data, Route route, Upd
   g_ = Array<T>(n_segments_ * stride_);
   squares_ = Array<T>(n_segments_ * kSquares);
   norms_.resize(static_cast<std::size_t>(n_segments_));
+  next_row_.resize(static_cast<std::size_t>(n_segments_));
+  make_room();
   measure_outputs();
   for (Index p = 0; p < n_items; ++p) largest_input_ = std::max(largest_input_, std::sqrt(data_->input_squares[p]));
   set_rate(rate);
   if (route != Route::blocked) return;
 
   const Index b = longest_block_;
-  block_stride_ = row_stride<T>(b);
   block_.h = Array<T>(b * stride_);
   block_.rate_h = Array<T>(b * stride_);
   block_.minus_h = Array<T>(hidden_ * round_up(b, kernels_.lanes));
   block_.z = Array<T>(b * stride_);
   block_.g = Array<T>(n_segments_ * b * stride_);
   block_.squares.resize(static_cast<std::size_t>(n_segments_));
-  block_.next_row.resize(static_cast<std::size_t>(n_segments_));
   if (update == Update::batch) return;
   block_.s = Array<T>(n_segments_ * b * block_stride_);
   for (Array<T>* matrix :
        {&block_.minus_k, &block_.inverse, &block_.left, &block_.errors, &block_.mix_g, &block_.mix_h}) {
     *matrix = Array<T>(b * block_stride_);
   }
+}
+
+template <class T>
+void Network<T>::make_room() {
+  // Whatever is needed between the first weight that a presentation changes and the last is there beforehand: what
+  // runs out of memory must not leave half a presentation behind.
+  const Index b = longest_block_, size = static_cast<Index>(sizeof(T));
+  block_stride_ = row_stride<T>(b);
+  if (route_ == Route::blocked) block_.shown.reserve(static_cast<std::size_t>(b));
+  if (data_->inputs != nullptr) h_next_ = Array<T>((data_->n_inputs + kInputs - 1) / kInputs * stride_);
+  if (group_.size == 1) return;
+  bounds_.resize(static_cast<std::size_t>(group_.size) + 1);
+  const Index told = std::max(data_->n_items, data_->n_modes + 1) * static_cast<Index>(sizeof(double));
+  const Index block = route_ == Route::blocked ? (b * (stride_ + block_stride_) + kSquares) * size : 0;
+  exchanged_.reserve(static_cast<std::size_t>((std::max({told, block, (units_ + 1) * size}) + 1) * n_segments_));
 }
 
 template <class T>
@@ -149,10 +164,12 @@ void Network<T>::measure_outputs() {
 }
 
 template <class T>
-double Network<T>::measured_w32_norm() {
+double Network<T>::measured_w32_norm(Stop* stop) {
   for (Index segment = first_segment_; segment < first_segment_ + own_segments_; ++segment) {
-    const Index row = first_row(segment);
-    norms_[static_cast<std::size_t>(segment)] = frobenius(w32_row(row), (first_row(segment + 1) - row) * stride_);
+    const Index row = first_row(segment), size = (first_row(segment + 1) - row) * stride_;
+    norms_[static_cast<std::size_t>(segment)] = frobenius(w32_row(row), size);
+    // What is measured in vain then is not looked at.
+    if (stop != nullptr && group_.size == 1 && stop->poll(static_cast<double>(size))) return 0;
   }
   exchange({{norms_.data(), sizeof(double), sizeof(double)}});
   return frobenius(norms_.data(), n_segments_);
@@ -164,8 +181,9 @@ bool Network<T>::exchange(std::initializer_list<Share> shares, bool stop) {
   Index record = 1;
   for (const Share& share : shares) record += share.bytes;
   const Cut cut(data_->n_features);
-  std::vector<Index> bounds;
-  for (int rank = 0; rank <= group_.size; ++rank) bounds.push_back(record * cut.first(rank, group_));
+  for (int rank = 0; rank <= group_.size; ++rank) {
+    bounds_[static_cast<std::size_t>(rank)] = record * cut.first(rank, group_);
+  }
   exchanged_.resize(static_cast<std::size_t>(record * n_segments_));
   const auto for_shares = [&](Index segment, auto copy) {
     std::byte* at = exchanged_.data() + segment * record;
@@ -179,7 +197,7 @@ bool Network<T>::exchange(std::initializer_list<Share> shares, bool stop) {
     *for_shares(segment, [](std::byte* own, std::byte* at, std::size_t n) { std::memcpy(at, own, n); }) =
         std::byte{stop};
   }
-  group_.gather(exchanged_.data(), bounds);
+  group_.gather(exchanged_.data(), bounds_);
   bool any = false;
   for (Index segment = 0; segment < n_segments_; ++segment) {
     const std::byte* stops =
@@ -190,12 +208,19 @@ bool Network<T>::exchange(std::initializer_list<Share> shares, bool stop) {
 }
 
 template <class T>
-void Network<T>::weights_changed() {
+bool Network<T>::weights_changed(Stop& stop) {
   snapshot_.reset();
-  block_.open = false;
+  block_.open = presentation_open_ = false;
   hidden_item_ = -1;
-  w32_norm_ = measured_w32_norm();
+  w32_norm_ = measured_w32_norm(&stop);
   lower_norm_ = frobenius(lower_.data(), lower_.size());
+  return !stop.decided();
+}
+
+template <class T>
+void Network<T>::weights_changed() {
+  Stop never;
+  weights_changed(never);
 }
 
 template <class T>
@@ -223,7 +248,7 @@ State Network<T>::state() const {
 template <class T>
 void Network<T>::set_state(const State& state) {
   snapshot_.reset();
-  block_.open = false;
+  block_.open = presentation_open_ = false;
   hidden_item_ = -1;
   position_ = state.position;
   reached_ = state.position;
@@ -319,9 +344,15 @@ Status Network<T>::record(Record<T>& record, int threads, Stop& stop) {
 
 template <class T>
 bool Network<T>::settle(Stop& stop) {
-  if (!block_.open) return true;
+  if (!block_.open && !presentation_open_) return true;
   Team team(threads_);
-  return pass_block(team, stop);
+  return close(team, stop);
+}
+
+template <class T>
+bool Network<T>::close(Team& team, Stop& stop) {
+  if (presentation_open_) return present(team, stop, true);
+  return !block_.open || pass_block(team, stop);
 }
 
 template <class T>
@@ -329,14 +360,15 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
   if (update_ == Update::batch && until % static_cast<std::uint64_t>(data_->n_items) != 0) {
     throw std::invalid_argument("a batch is an epoch: there is nothing between");
   }
-  if (block_.open && !pass_block(team, stop)) {
+  if (!close(team, stop)) {
     status_ = Status::interrupted;
     return;
   }
   const std::uint64_t seen = position_;
   if (until > position_ && snapshot_) {
     restore(*snapshot_);
-    snapshot_.reset();
+    // The memory stays for the snapshot of this call: without it, the network could not come back to `seen`.
+    spare_ = std::exchange(snapshot_, std::nullopt);
   }
   const auto b = static_cast<double>(route_ == Route::blocked ? longest_block_ : 1);
   const double work =
@@ -352,13 +384,14 @@ void Network<T>::drive(Team& team, std::uint64_t until, Stop& stop) {
       if (squares_keep_digits_ && open_block(team, until)) {
         if (!pass_block(team, stop)) status_ = Status::interrupted;
       } else if (status_ == Status::ok) {
-        present(team, stop);
+        present(team, stop, position_ >= seen);
       }
     } else if (!small || !present_freely(until)) {
-      present(team, stop);
+      present(team, stop, true);
     }
   }
   std::atomic_ref(reached_).store(position_, std::memory_order_relaxed);
+  if (route_ == Route::blocked) spare_.reset();
 }
 
 template class Network<float>;

@@ -108,7 +108,8 @@ class Network {
   /// transposed, one row an item; the rest of W21 cannot change, and for one-hot inputs there is none.
   T* lower() { return lower_.data(); }
   Index lower_rows() const { return lower_rows_; }
-  /// To be called when the weights have been written.
+  /// To be called when the weights have been written. False if it was stopped: then to be called again.
+  bool weights_changed(Stop& stop);
   void weights_changed();
   /// To be called before a presentation unlike those before: a new rate or order begins with a block of its own.
   void set_rate(double rate);
@@ -123,7 +124,9 @@ class Network {
 
   std::uint64_t position() const { return position_; }
   /// Where the network stands when what a stopped call has begun is ended.
-  std::uint64_t standing() const { return position_ + (block_.open ? block_.shown.size() : 0); }
+  std::uint64_t standing() const {
+    return position_ + (block_.open ? block_.shown.size() : std::size_t{presentation_open_});
+  }
   /// How far a call that is under way has come; any thread may ask.
   std::uint64_t reached() const { return std::atomic_ref(reached_).load(std::memory_order_relaxed); }
   /// Ends what a stopped call has begun, so that weights and position are those after a whole number of presentations
@@ -146,10 +149,12 @@ class Network {
   };
 
   bool exchange(std::initializer_list<Share> shares, bool stop = false);
-  double measured_w32_norm();
+  double measured_w32_norm(Stop* stop = nullptr);
+  void make_room();
   void measure_outputs();
 
   int useful_threads(const Record<T>& record, int threads) const;
+  bool close(Team& team, Stop& stop);
   void drive(Team& team, std::uint64_t until, Stop& stop);
   void take_snapshot(Snapshot& snapshot) const;
   void restore(const Snapshot& snapshot);
@@ -169,10 +174,14 @@ class Network {
   void add_segments(Team& team);
   void errors_gram(Index first, Index rows);
 
-  void present(Team& team, Stop& stop);
+  bool errors_stay_in_range(double w32, double lower) const;
+  bool open_presentation(Team& team, Stop& stop);
+  bool present(Team& team, Stop& stop, bool may_leave);
   bool present_freely(std::uint64_t until);
   bool presentation_stays_in_range();
-  T visit_all(Team& team, bool write, Stop& stop);
+  void begin_visits();
+  bool visit_left(Team& team, bool write, Stop& stop, bool may_leave);
+  T sum_of_visits(Stop& stop);
   bool survives(Team& team, Stop& stop);
   void learn_lower(Team& team);
   void hidden_of_item(Index item, T* h);
@@ -211,19 +220,23 @@ class Network {
   // On the blocked route a call may end inside a block. The block is then computed again from its start by the next
   // call, so that the trajectory does not depend on where the calls ended.
   std::optional<Snapshot> snapshot_;
-  std::optional<Snapshot> spare_;  // of a network so small that it is trained first and looked at afterwards
+  // Of a network so small that it is trained first and looked at afterwards; on the blocked route, memory for the next.
+  std::optional<Snapshot> spare_;
   Status status_ = Status::ok;
   int threads_ = 1;  // of the last call
 
   Index n_segments_, segment_rows_, panel_rows_, longest_block_, block_stride_ = 0;
   bool told_to_stop_ = false;  // by any process of the group
   std::vector<std::byte> exchanged_;
-  std::vector<double> norms_;  // a segment: of its rows of W32
+  std::vector<Index> bounds_;    // a process: where its part of what is exchanged begins
+  std::vector<double> norms_;    // a segment: of its rows of W32
+  std::vector<Index> next_row_;  // a segment: the first row that the open block or presentation has not visited
   std::vector<double> item_norms_;
   double outputs_norm_ = 0, largest_input_ = 0;
   bool squares_keep_digits_ = true;  // whether a block may form squares of the outputs and of the rate
 
   // One presentation: its item, hidden representation, rate times it, and each segment's share of the sums.
+  bool presentation_open_ = false;     // some rows may have been visited
   Index item_ = 0, hidden_item_ = -1;  // hidden_item_: whose hidden representation, with the weights of now, h_ is
   Array<T> h_, rate_h_, g_, squares_, h_next_;
   std::vector<Index> coming_;
@@ -244,7 +257,6 @@ class Network {
     Array<T> errors;              // b x b: T^-T S T^-1, the errors' Gram matrix
     Array<T> mix_g, mix_h;        // b x b, upper: what the new H takes from G and from the old H
     std::vector<double> squares;  // a segment: |R|^2
-    std::vector<Index> next_row;  // a segment: the first row that has not been visited
     bool open = false;            // some rows may have been visited
     double h_norm = 0, inverse_norm = 0;
   } block_;

@@ -76,7 +76,8 @@ bool Network<T>::observe(Team& team, Record<T>& record, Stop& stop) {
       if (!observe_segment(first_segment_ + task, rank, stop)) complete.store(false, std::memory_order_relaxed);
     };
     team.share(own_segments_, observe_part, group_.size == 1 ? &stop : nullptr);
-    if (!complete.load()) return false;
+    // Once it has been decided to stop, parts may not even have been begun.
+    if (!complete.load() || (group_.size == 1 && stop.decided())) return false;
     const auto size = static_cast<Index>(sizeof(double));
     if (exchange({{seen_strengths_.data(), n_modes * size, n_modes * size}, {seen_loss_.data(), size, size}},
                  group_.size > 1 && stop.poll(4 * static_cast<double>(w32_.size() * n_items)))) {

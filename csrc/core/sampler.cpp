@@ -111,7 +111,6 @@ bool sample(const Features& f, T* out, int threads, Stop& stop) {
   threads = static_cast<int>(std::max<Index>(1, std::min<Index>(threads, n_tasks)));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
   const auto draw = [&](Index task, int rank) {
-    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * kGroup), stop, rank)) return;
     // Features are counted from that which begins the first block.
@@ -143,17 +142,22 @@ bool sample_bits(const Features& f, std::uint64_t* out, int threads, Stop& stop)
   threads = static_cast<int>(std::max<Index>(1, std::min<Index>(threads, n_tasks)));
   std::vector<Diffusion> diffusions = scratch(f, 1, threads);
   const auto draw = [&](Index task, int rank) {
-    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     if (!diffusion.descend(0, first_block(f) + static_cast<std::uint64_t>(task * step), stop, rank)) return;
     const Index first = task * step, n = std::min(step, n_words - first);
-    for (Index item = 0; item < n_leaves; ++item) {
+    const auto write = [&](Index item) {
       const std::uint64_t* words = diffusion.leaves() + item * kGroup;
       std::uint64_t* row = out + item * n_words + first;
       for (Index w = 0; w < n; ++w) {
         row[w] = shift == 0 ? words[w] : words[w] >> shift | words[w + 1] << (kBlockFeatures - shift);
       }
       if (first + n == n_words) row[n - 1] &= last;
+    };
+    // The rows are far apart: each of these words may be the first in a page that the system has yet to make.
+    constexpr Index pages = 16;
+    for (Index item = 0; item < n_leaves; item += pages) {
+      if (stop.reached(rank, 1e5)) return;
+      for (Index k = item; k < std::min(item + pages, n_leaves); ++k) write(k);
     }
   };
   Team(threads).share(n_tasks, draw, &stop);
@@ -171,7 +175,6 @@ bool gram(const Features& f, std::int64_t* out, int threads, Stop& stop) {
   for (int rank = 1; rank < threads; ++rank) counts.emplace_back(n_leaves * n_leaves);
   std::fill_n(out, n_leaves * n_leaves, 0);
   const auto count = [&](Index task, int rank) {
-    if (stop.decided()) return;
     Diffusion& diffusion = diffusions[static_cast<std::size_t>(rank)];
     std::uint64_t* words = diffusion.leaves();
     const Index stride = diffusion.stride(), first = task * step, n = std::min(step, n_blocks - first);

@@ -51,11 +51,11 @@ class Team {
 
   /// Runs f(task, rank) for tasks 0 .. n - 1, each on the thread `rank`, the caller being rank 0, and returns when all
   /// are done. The first exception that a task throws is thrown again then. With a stop, the caller asks it while it
-  /// waits for the others.
+  /// waits for the others, and once it has been decided to stop no task is begun.
   template <class F>
   void share(Index n, F&& f, Stop* stop = nullptr) {
     if (workers_.empty() || n == 1) {
-      for (Index task = 0; task < n; ++task) f(task, 0);
+      for (Index task = 0; task < n && (stop == nullptr || !stop->decided()); ++task) f(task, 0);
       return;
     }
     const auto call = [](void* body, Index task, int rank) {
@@ -79,6 +79,7 @@ class Team {
   std::vector<Ticket> tickets_;
   std::atomic<Body> body_{nullptr};
   std::atomic<void*> argument_{nullptr};
+  std::atomic<const Stop*> stop_{nullptr};
   std::atomic<Index> first_{0};
   alignas(kLine) std::atomic<std::uint32_t> round_{0};
   alignas(kLine) std::atomic<Index> left_{0};

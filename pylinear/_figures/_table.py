@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
 import numpy as np
+
+from pylinear._files import replacing
 
 
 class Table(NamedTuple):
@@ -19,11 +22,11 @@ class Table(NamedTuple):
 
 def write_table(table: Table, path: Path) -> None:
     """Write a table as CSV, floats to ten digits, NaN as nothing."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        write_rows(table, file)
+    with replacing(path) as file:
+        write_rows(table, codecs.getwriter("utf-8")(file))
 
 
-def write_rows(table: Table, file: TextIO) -> None:
+def write_rows(table: Table, file: TextIO | codecs.StreamWriter) -> None:
     """Write the same to a file that is open."""
     writer = csv.writer(file)
     writer.writerow(table.columns)

@@ -35,7 +35,7 @@ def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Th
     ax : Axes, optional
         Where to draw.
     theories : collection of {"paper", "effective", "flow"}
-        What to draw beside what was measured; see `Gap`.
+        What to draw beside what was measured; see `pylinear.Gap`.
 
     Returns
     -------
@@ -56,12 +56,13 @@ def learning_curves(gap: Gap, ax: Axes | None = None, *, theories: Collection[Th
     >>> learning_curves(pl.gap(run), Figure().subplots()).get_xlabel()
     'time (epochs)'
     """
-    gap, ax = a_gap(gap), own_axes(ax, (7.0, 4.5))
+    gap = a_gap(gap)
     if isinstance(theories, str) or not isinstance(theories, Collection):
         raise TypeError(
             f"theories must be a collection of 'paper', 'effective' and 'flow'; got {_check.show(theories)}"
         )
     chosen = [_check.choice("theories", name, _THEORIES) for name in theories]
+    ax = own_axes(ax, (7.0, 4.5))
     epochs, runs = gap.run.epochs, len(gap.run.status)
     label = f"{_LEARNING[gap.run.update]}, {runs} run{'s' * (runs > 1)}"
     for mode in range(gap.s.size):
@@ -140,8 +141,10 @@ def stepwise(gap: Gap, figure: Page | None = None, *, number: int = 0) -> tuple[
     >>> loss.get_xlabel()
     'time (epochs)'
     """
-    gap, figure = a_gap(gap), own_figure(figure, (7.0, 5.0))
-    shown = _learning.stages(gap, _number_of_run(gap, number))
+    gap = a_gap(gap)
+    number = _number_of_run(gap, number)
+    figure = own_figure(figure, (7.0, 5.0))
+    shown = _learning.stages(gap, number)
     above, below = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [3, 2]})
     for ax, measured, predicted in (
         (above, shown.measured, shown.predicted),
@@ -198,9 +201,10 @@ def deep_against_shallow(gap: Gap, figure: Page | None = None, *, number: int = 
     >>> shallow.get_legend().get_texts()[0].get_text()
     'all modes:  2.89'
     """
-    gap, figure = a_gap(gap), own_figure(figure, (8.5, 5.0))
+    gap = a_gap(gap)
     number = _number_of_run(gap, number)
     _check_shallow(gap)
+    figure = own_figure(figure, (8.5, 5.0))
     shown = _learning.depth(gap, number)
     deep, shallow = figure.subplots(2, 1, sharex=True, sharey=True)
     every = slice(None, None, max(1, shown.epochs.size // 60))

@@ -46,7 +46,7 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
     Raises
     ------
     TypeError
-        If ``orders`` is not a mapping of names to `GapOrder`, with one at least, or ``figure`` not a figure.
+        If ``orders`` is not a mapping of names to `pylinear.GapOrder`, with one at least, or ``figure`` not a figure.
 
     Examples
     --------
@@ -58,7 +58,8 @@ def gap_orders(orders: Mapping[str, GapOrder], figure: Page | None = None) -> tu
     >>> mean.get_xlabel()
     'rate x $s_1$'
     """
-    if not isinstance(orders, Mapping) or not orders or not all(isinstance(x, GapOrder) for x in orders.values()):
+    named = isinstance(orders, Mapping) and all(isinstance(name, str) for name in orders)
+    if not named or not orders or not all(isinstance(x, GapOrder) for x in orders.values()):
         raise TypeError(f"orders must be a mapping of names to pylinear.GapOrder; got {_check.show(orders)}")
     causes = [name for name in _PANELS if any(name in found.gaps for found in orders.values())]
     axes = own_figure(figure, (4.2 * len(causes), 4.2)).subplots(1, len(causes), squeeze=False, sharex=True)[0]
@@ -154,9 +155,9 @@ def budget(gap: Gap, ax: Axes | None = None) -> Axes:
     -------
     Axes
         Each part is the largest difference that its cause makes at any time, and for scatter one standard deviation,
-        relative to s; see `Gap.by_cause`. They come at different times and with different signs; what is not known or
-        not finite in every mode is left out. Diamonds are the gap to the theory that assumes most, crosses what is left
-        after the modified flow.
+        relative to s; see `pylinear.Gap.by_cause`. They come at different times and with different signs; what is not
+        known or not finite in every mode is left out. Diamonds are the gap to the theory that assumes most, crosses
+        what is left after the modified flow.
 
     Raises
     ------

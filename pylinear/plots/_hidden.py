@@ -26,7 +26,8 @@ def hidden_trajectories(run: Run, ax: Axes | None = None, *, number: int = 0) ->
     Parameters
     ----------
     run : Run
-        Of `train` with ``keep=("hidden",)``, on data with one-hot inputs and at most 64 items; up to 16 are named.
+        Of `pylinear.train` with ``keep=("hidden",)``, on data with one-hot inputs and at most 64 items; up to 16 are
+        named.
     ax : Axes, optional
         Where to draw.
     number : int

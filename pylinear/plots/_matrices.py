@@ -205,7 +205,7 @@ def signed_matrix(
             if hidden[i, j] or (zero and signs_only):
                 continue
             sign = "−" if value < 0 and not zero else "+"
-            text = sign if signs_only else "0" if zero else f"{value:.2f}".replace("-", "−").replace("0.", ".", 1)
+            text = sign if signs_only else "0" if zero else _number(value)
             dark = abs(value) > 0.65 * limit
             ax.text(j, i, text, ha="center", va="center", size="small", color="white" if dark else "black")
     _name(ax, rows, columns)
@@ -214,6 +214,12 @@ def signed_matrix(
     if max(values.shape) <= _MOST_NAMED:
         ax.grid(which="minor", color="0.8", lw=0.5)
     ax.tick_params(which="both", length=0)
+
+
+def _number(value: float) -> str:
+    """Return a number as it is written into a cell: short where it is whole, without a sign where it shows as 0."""
+    text = f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}".replace("0.", ".", 1)
+    return ".00" if text == "-.00" else text.replace("-", "−")
 
 
 def _name(ax: Axes, rows: tuple[str, ...] | None, columns: tuple[str, ...]) -> None:

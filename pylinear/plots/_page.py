@@ -13,6 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from pylinear import _check
 from pylinear._check import Floats
+from pylinear._files import replacing
 from pylinear._gap import Gap
 from pylinear._tree import Tree
 
@@ -99,6 +100,7 @@ def write_files(draw: Callable[[Figure], object], size: tuple[float, float], fol
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         for suffix, metadata in (("png", None), ("svg", {"Date": None})):
-            figure.savefig(folder / f"{name}.{suffix}", dpi=150, metadata=metadata)
+            with replacing(folder / f"{name}.{suffix}") as file:
+                figure.savefig(file, format=suffix, dpi=150, metadata=metadata)
             written.append(f"{name}.{suffix}")
     return written

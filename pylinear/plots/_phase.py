@@ -16,7 +16,7 @@ def phase_portrait(s: float = 1.0, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     s : float
-        Association strength, other than 0; from 1e-6 to 1e6 in size.
+        Association strength, other than 0; 1e-6 to 1e6 in size.
     ax : Axes, optional
         Where to draw.
 

@@ -1,7 +1,7 @@
 r"""Closed forms, flows, stability and statistics of learning in linear networks.
 
-Functions that take `tau` count time t in its units: with the sums of (1) for correlations, t counts epochs if
-``tau = 1 / rate`` and presentations if ``tau = P / rate``. Functions that take a `rate` count epochs. References by
+Functions that take ``tau`` count time t in its units: with the sums of (1) for correlations, t counts epochs if
+``tau = 1 / rate`` and presentations if ``tau = P / rate``. Functions that take a ``rate`` count epochs. References by
 number are to Saxe, McClelland & Ganguli, "Learning hierarchical category structure in deep neural networks" (CogSci
 2013).
 """

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain, layers_of, require, tau_of, time_of
+from pylinear.theory._domain import broadcast, in_domain, in_range, layers_of, require, tau_of, time_of
 from pylinear.theory._modes import log_ratio, mode_strength, shallow_strength, transition_time
 
 # Above this logit of u / s, u is s to the last digit.
@@ -73,13 +73,18 @@ def deep_time(a: ArrayLike, s: ArrayLike, a0: ArrayLike, layers: int, tau: Array
     require((a0 <= a) & (a < s), "a must be at least a0 and below s, which a mode never quite reaches", a=a, a0=a0, s=s)
     with np.errstate(divide="ignore", over="ignore", under="ignore"):
         approached = log_ratio(a - a0, s - a)
-        if layers == 1:
-            return np.asarray(tau * approached)
-        gain = log_ratio(a - a0, a0) + approached
-        if layers == 2:
-            return np.asarray(tau / (2 * s) * gain)
-        gain, s, a0 = np.broadcast_arrays(gain, s, a0)
-        return np.asarray(tau / (layers * s) * _clock(gain, s, a0, layers))
+        return in_range(_duration(approached, a, s, a0, layers, tau), a=a, s=s, a0=a0, tau=tau)
+
+
+def _duration(approached: Floats, a: Floats, s: Floats, a0: Floats, layers: int, tau: Floats) -> Floats:
+    """Return what `deep_time` does; `approached` is ln of (s - a0) / (s - a)."""
+    if layers == 1:
+        return tau * approached
+    gain = log_ratio(a - a0, a0) + approached
+    if layers == 2:
+        return tau / s / 2 * gain
+    gain, s, a0 = np.broadcast_arrays(gain, s, a0)
+    return np.asarray(tau / s / layers * _clock(gain, s, a0, layers))
 
 
 def deep_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, layers: int, tau: ArrayLike = 1.0) -> Floats:
@@ -169,7 +174,8 @@ def stage_ratio(s: ArrayLike, a0: ArrayLike, layers: int = 2) -> Floats:
     s, a0 = _ends(s, a0, layers)
     broadcast(s, a0)
     require(a0 < s / 2, "a0 must be below s / 2, or there is no time before the middle", a0=a0, s=s)
-    return np.asarray(transition_time(s, 1.0, layers) / deep_time(s / 2, s, a0, layers))
+    # With s for the unit of strength, neither time is beyond the range of floating point.
+    return in_range(transition_time(1.0, 1.0, layers) / deep_time(0.5, 1.0, a0 / s, layers), s=s, a0=a0)
 
 
 def _ends(s: ArrayLike, a0: ArrayLike, layers: int) -> tuple[Floats, Floats]:
@@ -220,6 +226,11 @@ def _gain_at(clock: Floats, s: Floats, a0: Floats, layers: int) -> Floats:
     clock, s, a0 = np.broadcast_arrays(clock, s, a0)
     # The clock advances by at least s^-r for each unit of logit; twice that bound, so that no rounding is above it.
     bound = np.minimum(2 * clock * s ** (1 - 2 / layers), _LEARNED - (np.log(a0) - np.log(s - a0)))
+
+    # While the mode lies dormant it gains far less. The gain is a convex function of the clock: below a gain of one it
+    # is less than in proportion to the clock.
+    first = _clock(np.ones_like(bound), s, a0, layers)
+    bound = np.where(clock < first, np.minimum(2 * clock / first, bound), bound)
 
     def late(gain: Floats, clock: Floats, s: Floats, a0: Floats) -> Floats:
         return _clock(gain, s, a0, layers) - clock

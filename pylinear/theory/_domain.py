@@ -41,6 +41,12 @@ def require(holds: NDArray[np.bool_], sentence: str, **arguments: Floats) -> Non
     raise ValueError(f"{sentence}; got {got}")
 
 
+def in_range(result: Floats, **arguments: Floats) -> Floats:
+    """Return a result, or raise with the first of the arguments for which it is beyond the range of floating point."""
+    require(np.isfinite(result), "the arguments must lead to a result that floating point can hold", **arguments)
+    return np.asarray(result)
+
+
 def time_of(t: ArrayLike) -> Floats:
     """Return times of a closed form; inf stands for its limit."""
     return in_domain("t", t, 0.0, above=False, domain="at least 0", infinite=True)
@@ -62,13 +68,6 @@ def check_length(t: Floats, tau: float, data: Dataset) -> None:
             f"t must be at most {limit:.3g}, which is {_LONGEST:g} tau / s_1, long after which nothing changes; got "
             f"{np.max(t):.3g}"
         )
-
-
-def switch(name: str, value: object) -> bool:
-    """Return a switch, which is on or off."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False; got {_check.show(value)}")
-    return bool(value)
 
 
 def tau_of(tau: ArrayLike) -> Floats:

@@ -47,7 +47,7 @@ def flow(
     Raises
     ------
     TypeError, ValueError
-        If times or shapes do not fit, or the outputs of `data` are unknown.
+        If times or shapes do not fit, or the outputs of ``data`` are unknown.
     MemoryError
         If the weights at all times would not fit the memory.
     RuntimeError
@@ -117,8 +117,8 @@ def modified_flow(
     Raises
     ------
     TypeError, ValueError
-        If times, shapes or item numbers do not fit, or the outputs of `data` are unknown. Order "with_replacement" has
-        no such curve, since its fluctuations outweigh it; see `stochastic_flow`.
+        If times, shapes or item numbers do not fit, or the outputs of ``data`` are unknown. Order "with_replacement"
+        has no such curve, since its fluctuations outweigh it; see `stochastic_flow`.
     MemoryError
         If the weights at all times would not fit the memory.
     RuntimeError
@@ -193,7 +193,7 @@ def stochastic_flow(
     Raises
     ------
     TypeError, ValueError
-        If times or shapes do not fit, or the outputs of `data` are unknown.
+        If times or shapes do not fit, or the outputs of ``data`` are unknown.
     MemoryError
         If the weights of all members at all times would not fit the memory.
 

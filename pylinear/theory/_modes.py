@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from pylinear import _check
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain, layers_of, require, tau_of, time_of
+from pylinear.theory._domain import broadcast, in_domain, in_range, layers_of, require, tau_of, time_of
 
 
 def mode_strength(t: ArrayLike, s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -104,7 +104,8 @@ def learning_time(s: ArrayLike, eps: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     tau = tau_of(tau)
     broadcast(s, eps, tau)
     require(eps <= s / 2, "eps must be at most s / 2, or a mode is within eps of s before it leaves eps", eps=eps, s=s)
-    return np.asarray(tau / s * log_ratio(s - 2 * eps, eps))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return in_range(tau / s * log_ratio(s - 2 * eps, eps), s=s, eps=eps, tau=tau)
 
 
 def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -143,7 +144,8 @@ def half_time(s: ArrayLike, a0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
     tau = tau_of(tau)
     broadcast(s, a0, tau)
     require(a0 <= s / 2, "a0 must be at most s / 2, which a mode that starts above never passes", a0=a0, s=s)
-    return np.asarray(tau / (2 * s) * log_ratio(s - 2 * a0, a0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return in_range(tau / s / 2 * log_ratio(s - 2 * a0, a0), s=s, a0=a0, tau=tau)
 
 
 def transition_time(s: ArrayLike, tau: ArrayLike = 1.0, layers: int = 2) -> Floats:
@@ -182,7 +184,7 @@ def transition_time(s: ArrayLike, tau: ArrayLike = 1.0, layers: int = 2) -> Floa
     layers = layers_of(layers)
     broadcast(s, tau)
     with np.errstate(divide="ignore", over="ignore"):
-        return np.asarray(2 * tau / (layers * (s / 2) ** (2 - 2 / layers)))
+        return in_range(2 / layers * tau / (s / 2) ** (2 - 2 / layers), s=s, tau=tau)
 
 
 def shallow_strength(t: ArrayLike, s: ArrayLike, b0: ArrayLike = 0.0, tau: ArrayLike = 1.0) -> Floats:

@@ -11,7 +11,7 @@ from pylinear import _blas, _check, _memory
 from pylinear._check import Floats
 from pylinear._dataset import Dataset, Modes
 from pylinear._flow import averaged, integrate
-from pylinear.theory._domain import check_length, switch, times_of
+from pylinear.theory._domain import check_length, times_of
 from pylinear.theory._exact import orthonormal_completion
 
 
@@ -56,7 +56,7 @@ def to_mode_coordinates(w21: ArrayLike, w32: ArrayLike, data: Dataset) -> ModeCo
     Returns
     -------
     ModeCoordinates
-        ``r @ w21_bar @ v.T`` is `w21` and ``u @ w32_bar @ r.T`` is `w32`, to roundoff.
+        ``r @ w21_bar @ v.T`` is ``w21`` and ``u @ w32_bar @ r.T`` is ``w32``, to roundoff.
 
     Raises
     ------
@@ -139,10 +139,10 @@ def simplified_flow(
 
     Notes
     -----
-    With no move this is `flow`, with all four and white inputs (10). `balanced` alone keeps the effective initial
-    strength of each mode, :math:`a_0 = |\hat M_\alpha|^2`, see `initial_strength`; with `diagonal` what is left of it
+    With no move this is `flow`, with all four and white inputs (10). ``balanced`` alone keeps the effective initial
+    strength of each mode, :math:`a_0 = |\hat M_\alpha|^2`, see `initial_strength`; with ``diagonal`` what is left of it
     is :math:`(R^T \hat M)_{\alpha\alpha}^2`. Only the first and the last two change anything: what a move alone costs
-    is the difference that its switch makes. Smaller weights do not make `diagonal` cheaper, more hidden units do. W21
+    is the difference that its switch makes. Smaller weights do not make ``diagonal`` cheaper, more hidden units do. W21
     beyond the span of the inputs has no effect, with the first move or without.
 
     Examples
@@ -161,10 +161,10 @@ def simplified_flow(
     w21, w32 = _layers_for(data, w21, w32)
     check_length(times, tau, data)
     moves = Moves(
-        switch("decorrelated", decorrelated),
-        switch("coordinates", coordinates),
-        switch("diagonal", diagonal),
-        switch("balanced", balanced),
+        _check.switch("decorrelated", decorrelated),
+        _check.switch("coordinates", coordinates),
+        _check.switch("diagonal", diagonal),
+        _check.switch("balanced", balanced),
     )
     with _blas.one_thread():
         return simplified(times / tau, w21, w32, data.modes, data.inputs, moves, rtol)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def max_rate(data: Dataset, update: Literal["online", "batch"] = "online", layers: int = 2) -> float:
-    r"""Largest learning rate with which a network stays where it has learned `data`.
+    r"""Largest learning rate with which a network stays where it has learned ``data``.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def max_rate(data: Dataset, update: Literal["online", "batch"] = "online", layer
     Returns
     -------
     float
-        Rate in the sense of `train`, for the squared error halved and summed over items.
+        Rate in the sense of `pylinear.train`, for the squared error halved and summed over items.
 
     Raises
     ------

@@ -9,6 +9,9 @@ import numpy as np
 from pylinear import _check, _memory
 from pylinear._check import Floats
 
+# The matrix of as many leaves as that would take terabytes.
+_MOST_NODES = 2**20
+
 
 def tree_covariance(parent: Iterable[int], flip: float | Iterable[float]) -> Floats:
     r"""Covariance of the leaves' features, as expected of a tree of any shape.
@@ -38,8 +41,8 @@ def tree_covariance(parent: Iterable[int], flip: float | Iterable[float]) -> Flo
     -----
     :math:`C_{ij} = \prod_b (1 - 2\epsilon_b)` over the branches b on the path between leaves i and j. For N features
     the expectation of :math:`Y^T Y` is N C, and the association strengths tend to :math:`\sqrt{N \lambda}`, with
-    the eigenvalues :math:`\lambda` of C; its eigenvectors are the object analyzers. `Dataset.from_gram` makes data of
-    N C, which networks learn without any feature being drawn.
+    the eigenvalues :math:`\lambda` of C; its eigenvectors are the object analyzers. `pylinear.Dataset.from_gram` makes
+    data of N C, which networks learn without any feature being drawn.
 
     Examples
     --------
@@ -66,10 +69,9 @@ def tree_covariance(parent: Iterable[int], flip: float | Iterable[float]) -> Flo
 
 def _parents_of(parent: Iterable[int]) -> list[int]:
     """Return the parents as whole numbers, one of them -1."""
-    parent = _check.plain("parent", parent)
-    if isinstance(parent, str) or not isinstance(parent, Iterable) or _check.rank(parent) == 0:
-        raise TypeError(f"parent must be a sequence of whole numbers; got {_check.show(parent)}")
-    given = list(parent)
+    given = _check.sequence("parent", parent, _MOST_NODES, "whole numbers")
+    if len(given) > _MOST_NODES:
+        raise ValueError(f"parent must name at most {_MOST_NODES} nodes; got more")
     out = [_check.integer(f"parent of node {i}", p, -1, len(given) - 1) for i, p in enumerate(given)]
     roots = [node for node, p in enumerate(out) if p == -1]
     if len(roots) != 1:
@@ -80,13 +82,7 @@ def _parents_of(parent: Iterable[int]) -> list[int]:
 
 def _flips_of(flip: float | Iterable[float], n_nodes: int) -> Floats:
     """Return the flip probability of the branch above each node."""
-    flip = _check.plain("flip", flip)
-    if _check.rank(flip) == 0 or not isinstance(flip, Iterable):
-        return np.full(n_nodes, _check.real("flip", flip, 0.0, 0.5))
-    out = np.array([_check.real(f"flip of node {i}", e, 0.0, 0.5) for i, e in enumerate(flip)])
-    if out.size != n_nodes:
-        raise ValueError(f"flip must be one number or {n_nodes}, one per node; got {out.size}")
-    return out
+    return np.array(_check.flips("flip", flip, n_nodes, "node", "flip of node {}"))
 
 
 def _from_the_root(parents: list[int]) -> list[int]:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pylinear import _check
 from pylinear._check import Floats
-from pylinear.theory._domain import broadcast, in_domain, require, tau_of, time_of
+from pylinear.theory._domain import broadcast, in_domain, in_range, require, tau_of, time_of
 from pylinear.theory._modes import log_ratio
 
 
@@ -19,9 +19,9 @@ class ModeSquares(NamedTuple):
     Attributes
     ----------
     p0 : (K,) float64
-        |W21 v + W32^T u|^2, the part that grows.
+        :math:`|W^{21} v + W^{32 T} u|^2`, the part that grows.
     q0 : (K,) float64
-        |W21 v - W32^T u|^2, the part that decays.
+        :math:`|W^{21} v - W^{32 T} u|^2`, the part that decays.
     """
 
     p0: Floats
@@ -66,8 +66,12 @@ def mode_squares(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike) -> 
     u = _check.array("u", u, (w32.shape[0], None), copy=False)
     v = _check.array("v", v, (w21.shape[1], u.shape[1]), copy=False)
     with np.errstate(over="ignore", invalid="ignore"):
-        lower, upper = w21 @ v, w32.T @ u
-        return ModeSquares(np.sum((lower + upper) ** 2, axis=0), np.sum((lower - upper) ** 2, axis=0))
+        return squares_of(w21 @ v, w32.T @ u)
+
+
+def squares_of(lower: Floats, upper: Floats) -> ModeSquares:
+    """Return the same from W21 v and W32^T u, (N2, K) each."""
+    return ModeSquares(np.sum((lower + upper) ** 2, axis=0), np.sum((lower - upper) ** 2, axis=0))
 
 
 def initial_strength(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike) -> Floats:
@@ -95,7 +99,12 @@ def initial_strength(w21: ArrayLike, w32: ArrayLike, u: ArrayLike, v: ArrayLike)
     >>> initial_strength([[0.1]], [[0.1]], [[1.0]], [[1.0]]).round(4).tolist()
     [0.01]
     """
-    return mode_squares(w21, w32, u, v).p0 / 4
+    return strength_of(mode_squares(w21, w32, u, v))
+
+
+def strength_of(squares: ModeSquares) -> Floats:
+    """Return the effective initial strength of modes, (K,)."""
+    return squares.p0 / 4
 
 
 def mode_strength_unbalanced(t: ArrayLike, s: ArrayLike, p0: ArrayLike, q0: ArrayLike, tau: ArrayLike = 1.0) -> Floats:
@@ -155,7 +164,7 @@ def mode_strength_unbalanced(t: ArrayLike, s: ArrayLike, p0: ArrayLike, q0: Arra
     turned = s < 0
     with np.errstate(all="ignore"):
         a = _grown(t, np.abs(s), np.where(turned, q0, p0), np.where(turned, p0, q0), tau)
-    return np.where(turned, -a, a)
+    return in_range(np.where(turned, -a, a), s=s, p0=p0, q0=q0)
 
 
 def _grown(t: Floats, s: Floats, p0: Floats, q0: Floats, tau: Floats) -> Floats:
@@ -219,11 +228,12 @@ def half_time_unbalanced(s: ArrayLike, p0: ArrayLike, q0: ArrayLike, tau: ArrayL
     broadcast(s, p0, q0, tau)
     to_go = s - (p0 - q0) / 2
     require(to_go >= 0, "p0 must be at most 2 s + q0, or the mode starts above s / 2", p0=p0, s=s, q0=q0)
-    with np.errstate(over="ignore", divide="ignore"):
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         K = np.sqrt(p0) * np.sqrt(q0)
         S, H = np.hypot(s, K / 2), np.hypot(s, K)
         # Each distance between the p's as a sum or a product of positive numbers.
         rest = (s + H + p0) / (H + (p0 + q0) / 2) * to_go  # p_h - p0
         below = p0 + K / 2 * (K / (S + s))  # p0 - p_-
         above = s + 3 * s * (s / (2 * S + H))  # p_+ - p_h
-        return np.asarray(tau / (2 * S) * (log_ratio(rest, below) + log_ratio(rest, above)))
+        time = tau / S / 2 * (log_ratio(rest, below) + log_ratio(rest, above))
+    return in_range(time, s=s, p0=p0, q0=q0, tau=tau)

@@ -89,9 +89,7 @@ struct Problem {
 };
 
 template <class T>
-Network<T> make_network(const Problem& problem, Route route, double rate, Schedule schedule,
-                        Update update = Update::online, Group group = {}) {
-  const Rows rows = rows_of(problem.n_features, group);
+std::shared_ptr<const TrainingSet<T>> training_set(const Problem& problem, Rows rows) {
   struct Arrays {
     std::vector<T> y, x, u;
     std::vector<double> squares, coefficients;
@@ -103,10 +101,15 @@ Network<T> make_network(const Problem& problem, Route route, double rate, Schedu
   arrays->squares.assign(static_cast<std::size_t>(problem.n_items), 1.0);
   arrays->coefficients.assign(static_cast<std::size_t>(problem.n_items), 1.0);
   const T* x = problem.correlated ? arrays->x.data() : nullptr;
-  auto data = std::make_shared<const TrainingSet<T>>(
+  return std::make_shared<const TrainingSet<T>>(
       TrainingSet<T>{problem.n_items, problem.n_items, problem.n_features, 1, rows.end - rows.first, arrays->y.data(),
                      x, arrays->squares.data(), arrays->u.data(), arrays->coefficients.data(), arrays});
-  Network<T> network(data, route, update, problem.hidden, rate, std::move(schedule), std::move(group));
+}
+
+/// Gives a network the weights of the problem.
+template <class T>
+void begin(Network<T>& network, const Problem& problem) {
+  const Rows rows = network.rows();
   for (Index j = 0; j < problem.hidden; ++j) {
     for (Index p = 0; p < problem.n_items; ++p) {
       network.lower()[p * network.stride() + j] = static_cast<T>(problem.w21[Problem::at(p * problem.hidden + j)]);
@@ -117,6 +120,14 @@ Network<T> make_network(const Problem& problem, Route route, double rate, Schedu
     }
   }
   network.weights_changed();
+}
+
+template <class T>
+Network<T> make_network(const Problem& problem, Route route, double rate, Schedule schedule,
+                        Update update = Update::online, Group group = {}) {
+  Network<T> network(training_set<T>(problem, rows_of(problem.n_features, group)), route, update, problem.hidden, rate,
+                     std::move(schedule), std::move(group));
+  begin(network, problem);
   return network;
 }
 

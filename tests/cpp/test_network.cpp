@@ -127,13 +127,14 @@ void check_stop_and_divergence() {
   }
 }
 
-/// Stopped again and again in the middle of blocks, a training ends with the same bits.
-void check_interruptions() {
-  Problem problem(20000, 48, 12);
+/// Stopped again and again in the middle of blocks or presentations, a training ends with the same bits.
+void check_interruptions(Route route) {
+  // So many features that a segment is visited in parts.
+  Problem problem(60000, 48, 12);
   std::vector<double> expected;
   for (const bool interrupt : {false, true}) {
-    auto network = make_network<double>(problem, Route::blocked, 1e-4, Schedule(Order::reshuffled, 12, make_key(1)));
-    std::uint64_t stops = 0;
+    auto network = make_network<double>(problem, route, 1e-4, Schedule(Order::reshuffled, 12, make_key(1)));
+    std::uint64_t stops = 0, left_open = 0;
     for (Status status = Status::interrupted; status != Status::ok;) {
       std::atomic<bool> flag{false}, ended{false};
       std::thread timer([&] {
@@ -144,12 +145,18 @@ void check_interruptions() {
       status = network.advance(200, 2, stop);
       ended = true;
       timer.join();
-      Stop never;
-      CHECK(network.settle(never));
       stops += status == Status::interrupted;
+      left_open += network.standing() > network.position();
+      // What is left is done by whoever comes first, the next call or one that reads the weights.
+      const std::uint64_t standing = network.standing();
+      if (stops % 2 == 0) {
+        Stop never;
+        CHECK(network.settle(never));
+        CHECK(network.position() == standing);
+      }
     }
     CHECK(network.position() == 200);
-    CHECK(stops > 0 || !interrupt);
+    CHECK(left_open > 0 || !interrupt);
     const std::vector<double> w32(network.w32(), network.w32() + problem.n_features * network.stride());
     if (!interrupt) expected = w32;
     CHECK(w32 == expected);
@@ -220,6 +227,7 @@ int main() {
   check_threads();
   check_fused_record();
   check_stop_and_divergence();
-  check_interruptions();
+  check_interruptions(Route::blocked);
+  check_interruptions(Route::fused);
   check_refusals();
 }

@@ -78,6 +78,28 @@ int main() {
   team.share(static_cast<Index>(many.size()), [&](Index task, int) { ++many[static_cast<std::size_t>(task)]; });
   for (const char count : many) CHECK(count == 1);
 
+  // Of what has not been begun when it is decided to stop, nothing is: neither of this round nor of those to come.
+  for (const int size : {1, 3}) {
+    Team stopped(size);
+    std::atomic<int> begun{0};
+    Stop before(nullptr, [] { return true; });
+    while (!before.poll(1e6)) {
+    }
+    stopped.share(static_cast<Index>(many.size()), [&](Index, int) { ++begun; }, &before);
+    CHECK(begun == 0);
+    Stop later(nullptr, [&] { return begun.load() > 10; });
+    stopped.share(
+        static_cast<Index>(many.size()),
+        [&](Index, int rank) {
+          ++begun;
+          later.reached(rank, 1e6);
+          std::this_thread::sleep_for(std::chrono::microseconds(50));
+        },
+        &later);
+    CHECK(later.decided());
+    CHECK(begun < static_cast<int>(many.size()) / 2);
+  }
+
   std::atomic<bool> flag{false};
   Stop by_flag(&flag);
   CHECK(!by_flag.poll(1));
