@@ -17,13 +17,13 @@ BUILDS = ROOT / "build"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many tests passed, did not, and were skipped; `text` is what they printed."""
+    """How many tests passed, did not, and were skipped; how their command ended, and where what it printed stands."""
 
     passed: int
     failed: int
     skipped: int
     code: int
-    text: str
+    log: Path
 
     @property
     def fine(self) -> bool:
@@ -87,20 +87,16 @@ def loaded_core(environment, prefix=()):
 def outcome_of(command, environment, report, prefix=()):
     """Return the outcome of a command that writes its tests to `report`, as JUnit does."""
     report.unlink(missing_ok=True)
-    done = subprocess.run(
-        [*prefix, *map(str, command)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=ROOT,
-        env=environment,
-    )
+    log = report.with_suffix(".log")
+    with log.open("w") as out:
+        command = [*prefix, *map(str, command)]
+        code = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, cwd=ROOT, env=environment).returncode
     suites = list(ElementTree.parse(report).iter("testsuite")) if report.exists() else []
     total, bad, skipped = (
         sum(int(suite.get(name, 0)) for suite in suites for name in names)
         for names in (("tests",), ("failures", "errors"), ("skipped", "disabled"))
     )
-    return Outcome(total - bad - skipped, bad, skipped, done.returncode, done.stdout)
+    return Outcome(total - bad - skipped, bad, skipped, code, log)
 
 
 def core_tests(folder, environment, prefix=()):

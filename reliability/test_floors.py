@@ -55,7 +55,7 @@ def passes(figure, python, used, *options):
     found = ", ".join(f"{name} {version}" for name, version in used.items())
     failed = f", {outcome.failed:,} failed" if not outcome.fine else ""
     figure(f"{outcome.passed:,} passed{failed} with {found}, Python {sys.version.split()[0]}")
-    assert outcome.fine, outcome.text
+    assert outcome.fine, f"see {outcome.log}"
 
 
 def environment(name, constraints):

@@ -62,7 +62,7 @@ def judge(figure, folder, with_core, with_package, runtimes):
     ran = f"{core.passed} C++ tests, {package.passed} Python tests"
     ended = "" if core.fine and package.fine else f"; failed: {core.failed} C++ tests, {package.failed} Python tests"
     figure(f"{n} reports: {ran}{ended}")
-    assert (n, core.fine, package.fine) == (0, True, True), f"{core.text}\n{package.text}\nSee {folder / 'reports'}."
+    assert (n, core.fine, package.fine) == (0, True, True), f"see {core.log}, {package.log}, {folder}/reports"
 
 
 def sanitized(sanitizers, *symbols):
