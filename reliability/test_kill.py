@@ -173,7 +173,7 @@ def same_run(one, other):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.property("SIGKILL while saving: train(checkpoint=)", required(40, "4 of them to the end"))
+@pytest.mark.property("SIGKILL while saving: train(checkpoint=)", required(40, "4 of them"))
 def test_training(tmp_path, figure):
     folders = {name: tmp_path / name for name in ("unbroken", "now", "aside")}
     for folder in folders.values():
