@@ -65,7 +65,9 @@ def pytest_terminal_summary(terminalreporter):
         return
     page = Path("build/reliability.md")
     page.parent.mkdir(exist_ok=True)
-    page.write_text(as_markdown(rows))
+    deselected = len(stats.get("deselected", ()))
+    left_out = f"{deselected} rows were deselected." if deselected else ""
+    page.write_text(as_markdown(rows) + (f"\n{left_out}\n" if left_out else ""))
     width = max(40, shutil.get_terminal_size((120, 24)).columns - 25)
     for name, figure, required, holds in rows:
         terminalreporter.write_line("")
@@ -73,4 +75,4 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.write_line(f"  figure    {figure}")
         terminalreporter.write_line(f"  required  {required}")
     terminalreporter.write_line("")
-    terminalreporter.write_line(f"The table is in {page}.")
+    terminalreporter.write_line(f"The table is in {page}. {left_out}".rstrip())

@@ -13,13 +13,13 @@ import itertools
 import json
 import os
 import resource
-import shutil
 import sys
 import warnings
 from collections import Counter
 from pathlib import Path
 
 import faulty_cases
+from processes import empty
 
 # What calls fail with, in turn.
 ERRORS = (errno.EIO, errno.EACCES, errno.ENOSPC)
@@ -92,11 +92,6 @@ MISHAPS = {
     "full": full_disks,
     "limit": size_limits,
 }
-
-
-def empty(folder):
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def names(folder):

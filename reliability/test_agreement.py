@@ -22,7 +22,12 @@ pytestmark = pytest.mark.core
 ORDERS = ("cyclic", "reshuffled", "with_replacement", "given")
 KINDS = ("one-hot", "orthonormal", "orthogonal", "correlated", "wide", "rank-deficient", "a zero input")
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
+BOUNDS = "1e-12 (float64), 1e-5 (float32)"
 SEED = 4
+# Cases of each row.
+SAMPLES, ONLINE, BATCHES, REDUCED = 250, 350, 100, 100
+CHECKPOINTS, TABLES, RUNS, DIGESTS = 60, 60, 20, 60
+BACK = CHECKPOINTS + TABLES + RUNS + DIGESTS
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +59,14 @@ class Worst:
 
 
 @contextmanager
-def measured(figure):
-    """Give what collects the figure, which is told also of cases that failed."""
+def measured(figure, count):
+    """Give what collects the figure of so many cases, which is told also of cases that failed."""
     worst = Worst()
     try:
         yield worst
     finally:
         figure(str(worst))
+    assert worst.cases == count
 
 
 # ---- samples
@@ -73,11 +79,11 @@ def trees(draw):
     return pl.Tree(branching, draw(st.lists(flips, min_size=len(branching), max_size=len(branching))))
 
 
-@pytest.mark.property("engines agree, samples", "native = numba, to the bit, in 250 cases")
+@pytest.mark.property("engines agree, samples", f"native = numba, to the bit, in {SAMPLES} cases")
 def test_samples(figure):
-    with measured(figure) as worst:
+    with measured(figure, SAMPLES) as worst:
 
-        @cases(250)
+        @cases(SAMPLES)
         @given(
             tree=trees(),
             n=st.one_of(st.integers(1, 300), st.integers(1, 9_000)),
@@ -159,11 +165,11 @@ def distance(sim, expected):
     return max(relative(sim.w21, expected[0]), relative(sim.w32, expected[1]))
 
 
-@pytest.mark.property("routes agree, online", "blocked = fused = loop to 1e-12 (float64), 1e-5 (float32), in 350 cases")
+@pytest.mark.property("routes agree, online", f"blocked = fused = loop to {BOUNDS}, in {ONLINE} cases")
 def test_online(figure):
-    with measured(figure) as worst:
+    with measured(figure, ONLINE) as worst:
 
-        @cases(350)
+        @cases(ONLINE)
         @given(drawn=st.data(), problem=problems(), part=st.floats(0.01, 0.5), dtype=st.sampled_from([*TOLERANCE]))
         def agree(drawn, problem, part, dtype):
             data, w21, w32 = problem
@@ -184,11 +190,11 @@ def test_online(figure):
         agree()
 
 
-@pytest.mark.property("routes agree, batches", "the loop over items to 1e-12 (float64), 1e-5 (float32), in 100 cases")
+@pytest.mark.property("routes agree, batches", f"the loop over items to {BOUNDS}, in {BATCHES} cases")
 def test_batches(figure):
-    with measured(figure) as worst:
+    with measured(figure, BATCHES) as worst:
 
-        @cases(100)
+        @cases(BATCHES)
         @given(
             problem=problems(),
             part=st.floats(0.01, 0.5),
@@ -210,11 +216,11 @@ def test_batches(figure):
         agree()
 
 
-@pytest.mark.property("reduced = direct", "exact and krylov, everything recorded to 1e-12 in 100 cases")
+@pytest.mark.property("reduced = direct", f"exact and krylov, everything recorded to 1e-12 in {REDUCED} cases")
 def test_reduced(figure):
-    with measured(figure) as worst:
+    with measured(figure, REDUCED) as worst:
 
-        @cases(100)
+        @cases(REDUCED)
         @given(
             drawn=st.data(),
             problem=problems(largest=400),
@@ -252,6 +258,14 @@ NUMBERS = st.floats(-1e100, 1e100)
 PLAIN = st.one_of(st.booleans(), st.integers(), NUMBERS, NAMES, st.lists(st.integers(0, 9), max_size=3))
 
 
+def is_number(text):
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def same_after_a_file(sim, rest):
     """Return whether a simulation goes on from its file as it does itself."""
     with tempfile.TemporaryDirectory() as folder:
@@ -262,71 +276,75 @@ def same_after_a_file(sim, rest):
     return all(np.array_equal(getattr(sim, x), getattr(again, x)) for x in ("w21", "w32", "loss", "presentations"))
 
 
-@pytest.mark.property("there and back", "checkpoints, tables, xarray, digests: nothing lost in 200 cases")
+@cases(CHECKPOINTS)
+@given(drawn=st.data(), problem=problems(), dtype=st.sampled_from([*TOLERANCE]), rest=st.integers(0, 60))
+def checkpoints(worst, drawn, problem, dtype, rest):
+    data, w21, w32 = problem
+    order, count = drawn.draw(orders(data.n_items))
+    rate = stable_rate(data, w21, w32, 0.3)
+    sim = pl.Simulation(data, w21, w32, rate=rate, rng=SEED, order=order, dtype=dtype)
+    sim.advance(presentations=count)
+    worst.cases += 1
+    assert worst.add("checkpoints", int(not same_after_a_file(sim, rest))) == 0
+
+
+@cases(TABLES)
+@given(
+    values=st.integers(1, 6).flatmap(lambda n: st.lists(st.lists(NUMBERS, min_size=n, max_size=n), min_size=1)),
+    # A header of numbers alone is refused.
+    names=st.lists(NAMES, min_size=6, max_size=6, unique=True).filter(lambda names: not is_number(names[0])),
+    items=st.lists(NAMES, min_size=1, max_size=1),
+    delimiter=st.sampled_from(",;\t"),
+)
+def tables(worst, values, names, items, delimiter):
+    names = names[: len(values[0])]
+    items = [f"{items[0]}{k}" for k in range(len(values))]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, delimiter=delimiter)
+            writer.writerows([["item", *names], *([x, *row] for x, row in zip(items, values, strict=True))])
+        data = pl.read_table(path, delimiter=delimiter)
+    worst.cases += 1
+    same = np.array_equal(data.outputs, np.array(values).T)
+    same = same and (list(data.items), list(data.features)) == (items, names)
+    assert worst.add("tables", int(not same)) == 0
+
+
+@cases(RUNS)
+@given(problem=problems(("one-hot", "orthogonal", "correlated")), runs=st.integers(1, 3))
+def labelled(worst, problem, runs):
+    xarray = pytest.importorskip("xarray")
+    data, w21, w32 = problem
+    options = {"hidden": len(w21), "rate": stable_rate(data, w21, w32, 0.3), "init": (w21, w32), "rng": SEED}
+    run = pl.train(data, runs=runs, epochs=3, record=4, keep=["hidden", "weights", "maps"], **options)
+    with tempfile.TemporaryDirectory() as folder:
+        run.to_xarray().to_netcdf(Path(folder) / "run.nc", engine="scipy")
+        with xarray.open_dataset(Path(folder) / "run.nc", engine="scipy") as file:
+            read = file.load()
+    worst.cases += 1
+    pairs = [(read.mode_strength, run.mode_strengths), (read.loss, run.loss), (read.hidden, run.hidden)]
+    pairs += [(read["map"], run.maps), (read.w21, run.weights_over_time.w21), (read.epoch, run.epochs)]
+    pairs += [(read.w32, run.weights_over_time.w32), (read.presentation, run.presentations)]
+    same = all(np.array_equal(a, b) for a, b in pairs) and read.attrs["rate"] == run.rate
+    assert worst.add("xarray", int(not same)) == 0
+
+
+@cases(DIGESTS)
+@given(st.dictionaries(NAMES, PLAIN, min_size=1, max_size=6), st.data())
+def digests(worst, about, drawn):
+    name = drawn.draw(st.sampled_from(sorted(about)))
+    other = drawn.draw(PLAIN)
+    worst.cases += 1
+    shuffled = dict(reversed(about.items()))
+    changed = {**about, name: other}
+    alike = (repr(changed) == repr(about)) == (_configuration.digest(changed) == _configuration.digest(about))
+    same = _configuration.digest(shuffled) == _configuration.digest(about)
+    assert worst.add("digests", int(not (alike and same))) == 0
+
+
+@pytest.mark.property("there and back", f"checkpoints, tables, xarray, digests: nothing lost in {BACK} cases")
 def test_there_and_back(figure):
-    with measured(figure) as worst:
-
-        @cases(60)
-        @given(drawn=st.data(), problem=problems(), dtype=st.sampled_from([*TOLERANCE]), rest=st.integers(0, 60))
-        def checkpoints(drawn, problem, dtype, rest):
-            data, w21, w32 = problem
-            order, count = drawn.draw(orders(data.n_items))
-            rate = stable_rate(data, w21, w32, 0.3)
-            sim = pl.Simulation(data, w21, w32, rate=rate, rng=SEED, order=order, dtype=dtype)
-            sim.advance(presentations=count)
-            worst.cases += 1
-            assert worst.add("checkpoints", int(not same_after_a_file(sim, rest))) == 0
-
-        @cases(60)
-        @given(
-            values=st.integers(1, 6).flatmap(lambda n: st.lists(st.lists(NUMBERS, min_size=n, max_size=n), min_size=1)),
-            names=st.lists(NAMES, min_size=6, max_size=6, unique=True),
-            items=st.lists(NAMES, min_size=1, max_size=1),
-            delimiter=st.sampled_from(",;\t"),
-        )
-        def tables(values, names, items, delimiter):
-            names = names[: len(values[0])]
-            items = [f"{items[0]}{k}" for k in range(len(values))]
-            with tempfile.TemporaryDirectory() as folder:
-                path = Path(folder) / "table.csv"
-                with path.open("w", newline="", encoding="utf-8") as file:
-                    writer = csv.writer(file, delimiter=delimiter)
-                    writer.writerows([["item", *names], *([x, *row] for x, row in zip(items, values, strict=True))])
-                data = pl.read_table(path, delimiter=delimiter)
-            worst.cases += 1
-            same = np.array_equal(data.outputs, np.array(values).T)
-            same = same and (list(data.items), list(data.features)) == (items, names)
-            assert worst.add("tables", int(not same)) == 0
-
-        @cases(20)
-        @given(problem=problems(("one-hot", "orthogonal", "correlated")), runs=st.integers(1, 3))
-        def labelled(problem, runs):
-            xarray = pytest.importorskip("xarray")
-            data, w21, w32 = problem
-            options = {"hidden": len(w21), "rate": stable_rate(data, w21, w32, 0.3), "init": (w21, w32), "rng": SEED}
-            run = pl.train(data, runs=runs, epochs=3, record=4, keep=["hidden", "weights", "maps"], **options)
-            with tempfile.TemporaryDirectory() as folder:
-                run.to_xarray().to_netcdf(Path(folder) / "run.nc", engine="scipy")
-                with xarray.open_dataset(Path(folder) / "run.nc", engine="scipy") as file:
-                    read = file.load()
-            worst.cases += 1
-            pairs = [(read.mode_strength, run.mode_strengths), (read.loss, run.loss), (read.hidden, run.hidden)]
-            pairs += [(read["map"], run.maps), (read.w21, run.weights_over_time.w21), (read.epoch, run.epochs)]
-            pairs += [(read.w32, run.weights_over_time.w32), (read.presentation, run.presentations)]
-            same = all(np.array_equal(a, b) for a, b in pairs) and read.attrs["rate"] == run.rate
-            assert worst.add("xarray", int(not same)) == 0
-
-        @cases(60)
-        @given(st.dictionaries(NAMES, PLAIN, min_size=1, max_size=6), st.data())
-        def digests(about, drawn):
-            name = drawn.draw(st.sampled_from(sorted(about)))
-            other = drawn.draw(PLAIN)
-            worst.cases += 1
-            shuffled = dict(reversed(about.items()))
-            changed = {**about, name: other}
-            alike = (repr(changed) == repr(about)) == (_configuration.digest(changed) == _configuration.digest(about))
-            same = _configuration.digest(shuffled) == _configuration.digest(about)
-            assert worst.add("digests", int(not (alike and same))) == 0
-
+    with measured(figure, BACK) as worst:
         for trip in (checkpoints, tables, labelled, digests):
-            trip()
+            trip(worst)

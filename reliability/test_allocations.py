@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+import builds
+
 COMPILER = os.environ.get("CXX") or shutil.which("c++") or shutil.which("g++")
 needs_compiler = pytest.mark.skipif(COMPILER is None, reason="needs a C++ compiler")
 
@@ -50,7 +51,7 @@ def summed(lines):
 )
 def test_each_allocation_fails_once(figure, tmp_path):
     library = tmp_path / "failing.so"
-    source = ROOT / "tests" / "cpp" / "failing.cpp"
+    source = builds.ROOT / "tests" / "cpp" / "failing.cpp"
     subprocess.run([COMPILER, "-O1", "-std=c++20", "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
     lines = starved("fail_each", str(library), LD_PRELOAD=str(library))
     total, wrong = summed(lines)
@@ -92,9 +93,10 @@ def test_under_a_limit(figure):
     "each allocation failed: bad_alloc or the right bits, no leak, no wait, and the same call again right",
 )
 def test_the_core_alone(figure, tmp_path):
-    options = ["-DPYLINEAR_PYTHON=OFF", "-DPYLINEAR_TESTS=ON"]
-    subprocess.run(["cmake", "-S", ROOT / "csrc", "-B", tmp_path, *options], check=True, capture_output=True)
-    subprocess.run(["cmake", "--build", tmp_path, "--target", "test_allocations"], check=True, capture_output=True)
+    options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={builds.tool('ninja')}"]
+    options += ["-DPYLINEAR_PYTHON=OFF", "-DPYLINEAR_TESTS=ON"]
+    builds.run([builds.tool("cmake"), "-S", "csrc", "-B", tmp_path, *options])
+    builds.run([builds.tool("cmake"), "--build", tmp_path, "--target", "test_allocations"])
     command = [tmp_path / "tests" / "test_allocations"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     figure((done.stdout + done.stderr).strip())

@@ -7,8 +7,8 @@ documentation of the argument says.
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,7 +19,10 @@ import pytest
 import calls
 import documented
 from outcomes import Bits, Outcome, complaint, fastest, files, here, little_memory, outcome, snapshot, spoil, used
+from processes import empty
 from values import Value, values_for
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/clear_refs"), reason="needs Linux's /proc")
 
 SLOWEST, MOST_MEMORY = 0.1, 10e6
 
@@ -224,8 +227,7 @@ def _changeable(cell: Cell, owner: Any, arguments: dict[str, Any]) -> list[Any]:
 
 
 def sweep_up() -> None:
-    for path in here().iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    empty(here())
 
 
 @pytest.mark.timeout(600)

@@ -1,7 +1,6 @@
 """Whatever the file system refuses, nothing is lost, and the error says where."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import faulty
+import processes
 
 FILES = ("Simulation.save", "Simulation.save anew", "train(checkpoint=)", "sweep(folder=)", "pylinear train --out")
 RECORDINGS = ("ZarrRecorder, made", "ZarrRecorder, growing", "ZarrRecorder, gone on with")
@@ -33,18 +33,13 @@ def preload(tmp_path_factory):
 
 def started(case, folder, mishap, before=(), **environment):
     """Start `faulty` in a process of its own."""
-    return subprocess.Popen(
-        [*before, sys.executable, "-P", "-W", "ignore", faulty.__file__, case, str(folder), mishap],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environment},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    return processes.started(faulty.__file__, case, folder, mishap, before=before, environment=environment)
 
 
-def outcome(processes):
+def outcome(running):
     """Return how often what came of the mishaps in each case, and what was wrong."""
     came_of, wrong = {}, []
-    for case, process in processes.items():
+    for case, process in running.items():
         printed, _ = process.communicate()
         assert process.returncode == 0, case
         told = json.loads(printed)

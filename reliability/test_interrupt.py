@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import defaultdict
-from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -73,14 +71,16 @@ def caller():
 
 def latencies(caller, tries):
     """Return the latencies of so many tries, shared evenly among the calls, by the name of the call."""
-    found = defaultdict(list)
-    for name, _ in zip(cycle(NAMES), range(2 * tries), strict=False):
+    found = {name: [] for name in NAMES}
+    for _ in range(2 * tries):
+        name = min(NAMES, key=lambda name: len(found[name]))
         latency = caller.latency(name)
         if latency is not None:
             found[name].append(latency)
         if sum(map(len, found.values())) == tries:
             break
-    assert set(found) == set(NAMES), f"ended before Ctrl-C: {set(NAMES) - set(found)}"
+    never = [name for name in NAMES if not found[name]]
+    assert not never, f"ended before Ctrl-C: {never}"
     return found
 
 
@@ -98,6 +98,7 @@ def told(found):
 def test_ctrl_c_is_answered_within_50_ms(caller, figure):
     found = latencies(caller, TRIES)
     figure(told(found))
+    assert sum(map(len, found.values())) == TRIES
     assert np.percentile(np.concatenate(list(found.values())), 99) < MOST
 
 
@@ -107,6 +108,7 @@ def test_ctrl_c_is_answered_within_50_ms_as_a_rule(caller, figure):
     found = latencies(caller, 2 * len(NAMES))
     slowest = max(NAMES, key=lambda name: min(found[name]))
     figure(f"{told(found)}; better of two at most {1000 * min(found[slowest]):.1f} ms ({slowest})")
+    assert min(map(len, found.values())) >= 2
     assert min(found[slowest]) < MOST
 
 

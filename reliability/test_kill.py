@@ -7,7 +7,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 
@@ -18,6 +17,7 @@ import zarr
 import killed
 import pylinear as pl
 from killed import FILE, PACE, STORE
+from processes import empty, started
 from pylinear._training_file import TrainingFile
 from recordings import opened
 
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and 
 LATEST = 1.0
 # Of all kills: those during a writing, and those that left something half written.
 ENOUGH_DURING, ENOUGH_HALF = 0.3, 0.15
+RESUMED = "gone on with"
 
 
 class EndedError(Exception):
@@ -39,14 +40,7 @@ class Killer:
     def __init__(self, folder):
         self._folder = folder
         self._marks, theirs = os.pipe()
-        self._server = subprocess.Popen(
-            [sys.executable, "-P", "-W", "ignore", killed.__file__, str(theirs)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            pass_fds=[theirs],
-        )
+        self._server = started(killed.__file__, theirs, stdin=subprocess.PIPE, pass_fds=[theirs])
         os.close(theirs)
         self._rng = np.random.default_rng(0)
         self._took = []
@@ -103,10 +97,10 @@ def parts(folder):
     return {path.name for path in folder.rglob("*.part*")}
 
 
-def measure(figure, folder, job, kills, check, partly=parts):
-    """Kill so many children, and count what `check` finds wrong after each; it is told how many writings had ended.
+def measure(figure, folder, job, kills, check, resumed=None, partly=parts):
+    """Kill so many children, and count what `check` finds after each; it is told how many writings had ended.
 
-    What is there in part is what `partly` finds.
+    So many, all by default, it must have gone on with. What is there in part is what `partly` finds.
     """
     found, in_part = Counter(), 0
     with Killer(folder) as killer:
@@ -119,24 +113,22 @@ def measure(figure, folder, job, kills, check, partly=parts):
                 here = ["unreadable"]
                 print(error)
             found.update(here)
-            if here:
+            if set(here) - {RESUMED}:
                 empty(folder)
     figure(
-        f"{kills} kills, {killer.during} of them during a write, {in_part} with something half written:"
-        f" {found['unreadable']} unreadable, {found['different']} not bit-equal, {found['stray']} stray files"
+        f"{kills} kills, {killer.during} of them during a write, {in_part} with something half written,"
+        f" {found[RESUMED]} gone on with: {found['unreadable']} unreadable, {found['lost']} with something lost,"
+        f" {found['different']} not bit-equal, {found['stray']} stray files"
     )
     assert killer.during >= ENOUGH_DURING * kills
     assert in_part >= ENOUGH_HALF * kills
+    assert found.pop(RESUMED, 0) == (kills if resumed is None else resumed)
     assert not found.total()
 
 
-def empty(folder):
-    for path in folder.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def wrong(same, stray):
-    return [*([] if same else ["different"]), *["stray"] * len(stray)]
+def gone_on_with(same, stray):
+    """Return what was found where a child's work was gone on with."""
+    return [RESUMED, *([] if same else ["different"]), *["stray"] * len(stray)]
 
 
 def same_state(one, other):
@@ -145,11 +137,12 @@ def same_state(one, other):
     )
 
 
-REQUIRED = "{} kills: 0 unreadable, the resumed run bit-equal, 0 stray files after it"
+def required(kills, resumed="each"):
+    return f"{kills} kills, {resumed} gone on with: 0 unreadable or lost, the resumed run bit-equal, 0 stray files"
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.property("SIGKILL while saving: Simulation.save", REQUIRED.format(200))
+@pytest.mark.property("SIGKILL while saving: Simulation.save", required(200))
 def test_saving(tmp_path, figure):
     path, unbroken = tmp_path / FILE, killed.simulation()
 
@@ -159,13 +152,13 @@ def test_saving(tmp_path, figure):
         least = unbroken.presentations + ended * PACE
         if sim.presentations < least:
             unbroken = killed.simulation()
-            return ["different"]
+            return ["lost"]
         unbroken.advance(presentations=sim.presentations - unbroken.presentations)
         same = same_state(sim, unbroken)
         for one in (sim, unbroken):
             one.advance(presentations=PACE)
         sim.save(path)
-        return wrong(same and same_state(sim, unbroken), set(os.listdir(tmp_path)) - {FILE})
+        return gone_on_with(same and same_state(sim, unbroken), set(os.listdir(tmp_path)) - {FILE})
 
     measure(figure, tmp_path, "save", 200, check)
 
@@ -180,32 +173,39 @@ def same_run(one, other):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.property("SIGKILL while saving: train(checkpoint=)", REQUIRED.format(40))
+@pytest.mark.property("SIGKILL while saving: train(checkpoint=)", required(40, "4 of them"))
 def test_training(tmp_path, figure):
     folders = {name: tmp_path / name for name in ("unbroken", "now", "aside")}
     for folder in folders.values():
         folder.mkdir()
-    unbroken, numbers = killed.training(folders["unbroken"]), itertools.count(1)
+    unbroken, numbers, last = killed.training(folders["unbroken"]), itertools.count(1), {}
 
-    def check(_):
+    def check(ended):
+        before = dict(last)
+        # Whatever is found wrong, or gone on with, is followed by an empty folder.
+        last.clear()
         known = TrainingFile(folders["now"] / FILE)._records
+        now = {name: record.completed for name, record in known.items()}
+        if any(now.get(name, -1) < n for name, n in before.items()) or (before and ended and now == before):
+            return ["lost"]
         for (run, *_), record in known.items():
             n = int(np.isfinite(record.loss).sum())
             if not np.array_equal(record.loss[:n], unbroken.loss[run, :n]):
                 return ["different"]
         if next(numbers) % 10:
+            last.update(now)
             return []
         resumed = killed.training(folders["now"])
         stray = set(os.listdir(folders["now"])) - {FILE}
         empty(folders["now"])
-        return wrong(same_run(resumed, unbroken), stray)
+        return gone_on_with(same_run(resumed, unbroken), stray)
 
-    measure(figure, folders["now"], "train", 40, check)
+    measure(figure, folders["now"], "train", 40, check, resumed=4)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.property("SIGKILL while saving: ZarrRecorder", REQUIRED.format(40))
+@pytest.mark.property("SIGKILL while saving: ZarrRecorder", required(40))
 def test_recording(tmp_path, figure):
     folder, whole = tmp_path / "now", tmp_path / "unbroken"
     for place in (folder, whole):
@@ -224,7 +224,7 @@ def test_recording(tmp_path, figure):
             killed.go_on(alone, recorder, whole / FILE)
         expected, now = opened(whole / STORE), opened(folder / STORE)
         same = same_records(found, expected) and same_records(now, expected) and now.sizes["time"] > 12
-        return wrong(same, parts(folder))
+        return gone_on_with(same, parts(folder))
 
     def partly(_):
         group = zarr.open_group(folder / STORE, mode="r", use_consolidated=False)
@@ -235,12 +235,12 @@ def test_recording(tmp_path, figure):
             if axis == "time"
         )
 
-    measure(figure, folder, "record", 40, check, partly)
+    measure(figure, folder, "record", 40, check, partly=partly)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.property("SIGKILL while making a store: ZarrRecorder", REQUIRED.format(40))
+@pytest.mark.property("SIGKILL while making a store: ZarrRecorder", required(40, "10 of them"))
 def test_making_a_recording(tmp_path, figure):
     folder, whole = tmp_path / "now", tmp_path / "unbroken"
     folder.mkdir()
@@ -251,14 +251,14 @@ def test_making_a_recording(tmp_path, figure):
         left = not (folder / STORE).exists() or opened(folder / STORE).attrs["n_valid"] == 0
         # Where a store without records is, it is made anew by the next child.
         if not left or next(numbers) % 4:
-            return wrong(left, ())
+            return [] if left else ["different"]
         killed.made(folder).close()
         same = opened(folder / STORE).identical(expected)
         stray = set(os.listdir(folder)) - {STORE} | parts(folder)
         empty(folder)
-        return wrong(same, stray)
+        return gone_on_with(same, stray)
 
-    measure(figure, folder, "make", 40, check)
+    measure(figure, folder, "make", 40, check, resumed=10)
 
 
 def same_records(found, expected):
@@ -269,7 +269,7 @@ def same_records(found, expected):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.property("SIGKILL while saving: sweep(folder=)", REQUIRED.format(40))
+@pytest.mark.property("SIGKILL while saving: sweep(folder=)", required(40))
 def test_sweeping(tmp_path, figure):
     folder, whole = tmp_path / "now", tmp_path / "unbroken"
     folder.mkdir()
@@ -277,6 +277,6 @@ def test_sweeping(tmp_path, figure):
     def check(_):
         count = 1 + len(list(folder.glob("*.npz")))
         same = killed.swept(folder, count).identical(killed.swept(whole, count))
-        return wrong(same, set(os.listdir(folder)) - set(os.listdir(whole)))
+        return gone_on_with(same, set(os.listdir(folder)) - set(os.listdir(whole)))
 
     measure(figure, folder, "sweep", 40, check)

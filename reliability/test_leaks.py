@@ -2,24 +2,21 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
 import leaking
+import processes
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs Linux's /proc")
 
 COUNT = 10_000
 MOST = 2**20
-REQUIRED = f"below 1 MB more, and no thread or open file more, after {COUNT:,} runs"
+REQUIRED = f"below 1 MB more, and no thread or open file more, after {COUNT:,} calls"
 
 
 def started(*names):
-    command = [sys.executable, "-P", "-W", "ignore", leaking.__file__, str(COUNT), *names]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    return processes.started(leaking.__file__, COUNT, *names)
 
 
 def growth(process):
@@ -35,7 +32,7 @@ def shown(grown):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.property("leaks: of everything in turn", REQUIRED)
+@pytest.mark.property("leaks: of everything in turn", f"{REQUIRED} of {len(leaking.QUICK)} kinds in turn")
 def test_leaks_of_all_in_turn(figure):
     grown = growth(started(*leaking.QUICK))
     figure(f"{shown(grown)}; {len(leaking.QUICK)} kinds of calls")
@@ -45,7 +42,7 @@ def test_leaks_of_all_in_turn(figure):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
-@pytest.mark.property("leaks: of each alone", REQUIRED)
+@pytest.mark.property("leaks: of each alone", f"{REQUIRED} of each of {len(leaking.RUNS)} kinds")
 def test_leaks_of_each(figure):
     grown = {name: growth(started(name)) for name in leaking.RUNS}
     for name, each in grown.items():

@@ -14,8 +14,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 # Where the core does the work, rather than numpy: what a sanitizer slows down most and learns least from is left out.
 MODULES = (
-    "bad_input checkpoint dlpack engine exact law random same_bits simulation simulation_changes threads train tree"
+    "bad_input",
+    "checkpoint",
+    "dlpack",
+    "engine",
+    "exact",
+    "law",
+    "random",
+    "same_bits",
+    "simulation",
+    "simulation_changes",
+    "threads",
+    "train",
+    "tree",
 )
+REQUIRED = f"0 reports over the C++ tests and the Python tests of {len(MODULES)} modules in which the core works"
 
 REPORT = re.compile(r"ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer|: runtime error: ")
 
@@ -23,7 +36,7 @@ REPORT = re.compile(r"ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer|
 ALWAYS = "allocator_may_return_null=1:log_path="
 
 
-@pytest.mark.property("ASan + UBSan", "0 reports over the C++ tests and the fast Python tests")
+@pytest.mark.property("ASan + UBSan", REQUIRED)
 def test_addresses_and_undefined_behaviour(figure):
     folder = sanitized("address,undefined", "__asan_init", "__ubsan_handle")
     log = emptied(folder / "reports") / "report"
@@ -40,7 +53,7 @@ def test_addresses_and_undefined_behaviour(figure):
     )
 
 
-@pytest.mark.property("TSan", "0 reports over the C++ tests and the fast Python tests")
+@pytest.mark.property("TSan", REQUIRED)
 def test_threads(figure):
     folder = sanitized("thread", "__tsan_init")
     log = emptied(folder / "reports") / "report"
@@ -56,7 +69,7 @@ def judge(figure, folder, with_core, with_package, runtimes):
     preload = ":".join(map(library, [*runtimes, "libstdc++"]))
     there = builds.environment(folder, LD_PRELOAD=preload, **with_package)
     assert builds.loaded_core(there, prefix=prefix).parent == folder / "staged" / "pylinear"
-    files = [f"tests/test_{module}.py" for module in MODULES.split()]
+    files = [f"tests/test_{module}.py" for module in MODULES]
     package = builds.package_tests(folder, there, "-m", "core", "-p", "one_process", *files, prefix=prefix)
     n = reports(folder)
     ran = f"{core.passed} C++ tests, {package.passed} Python tests"
