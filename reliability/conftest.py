@@ -66,7 +66,7 @@ def pytest_terminal_summary(terminalreporter):
     page = Path("build/reliability.md")
     page.parent.mkdir(exist_ok=True)
     deselected = len(stats.get("deselected", ()))
-    left_out = f"{deselected} rows were deselected." if deselected else ""
+    left_out = f"Rows deselected: {deselected}." if deselected else ""
     page.write_text(as_markdown(rows) + (f"\n{left_out}\n" if left_out else ""))
     width = max(40, shutil.get_terminal_size((120, 24)).columns - 25)
     for name, figure, required, holds in rows:
