@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # Whoever reads the output has seen enough.
-        _drop_output()
+        _drop(sys.stdout)
         return 0
     except _SAID as error:
         _say(f"pylinear: {_sentence(error)}")
@@ -172,13 +172,14 @@ def _flush() -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        _drop_output()
+        _drop(sys.stdout)
         raise OSError(f"not all can be printed: {error.strerror}") from error
 
 
-def _drop_output() -> None:
-    """See to it that what is left of the output is not flushed, in vain and with a complaint, as Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _drop(stream: TextIO) -> None:
+    """See to it that what is left to be printed is not flushed, in vain and with a complaint, as Python ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _output() -> TextIO:
@@ -191,8 +192,10 @@ def _output() -> TextIO:
 def _say(line: str) -> None:
     """Print progress, or an error; where that cannot be, the work goes on without."""
     if sys.stderr is not None:  # print would take stdout in its place
-        with contextlib.suppress(OSError):
+        try:
             print(line, file=sys.stderr, flush=True)
+        except OSError:
+            _drop(sys.stderr)
 
 
 def _warn(otherwise: Any, message: Warning | str, category: type[Warning], file: str, *place: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -239,6 +238,8 @@ class ZarrRecorder:
 
     def _make(self, here: dict[str, Any]) -> None:
         """Make a store without records, which takes its place when it is whole."""
+        from pathlib import Path
+
         target = Path(os.path.realpath(self._path))  # a link stays
         target.parent.mkdir(parents=True, exist_ok=True)
         with making_folder(target) as aside:

@@ -12,6 +12,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from io import TextIOWrapper
 from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, Any, Self
@@ -167,6 +168,8 @@ def serve() -> None:
         os.dup2(2, 1)
     except OSError:  # stderr is closed
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # no line is lost, however the process ends
     calls: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(calls,), daemon=True).start()
     _write(_READY, answers)

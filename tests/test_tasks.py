@@ -108,7 +108,7 @@ BAD = [
     ({"rng": [np.random.default_rng(0)]}, {}, TypeError, "rng must be a whole number"),
     ({"rng": [True]}, {}, TypeError, "rng must be a whole number"),
     ({"rate": [1e-3, -1.0]}, {"rng": 0}, ValueError, "got -1.0; in the task rate=-1.0"),
-    ({"rate": [1e-3, "x"]}, {"rng": 0}, TypeError, "rate must be between"),
+    ({"rate": [1e-3, "x"]}, {"rng": 0}, TypeError, "rate must be a finite number above 0"),
     ({"rng": [0]}, {"order": "random"}, ValueError, "order must be one of"),
     ({"rng": [0]}, {"order": [4]}, ValueError, "order must name items from 0 to 3"),
     ({"rng": [0]}, {"init": pl.Decoupled([1.0, 2.0], 1.0)}, ValueError, "c must be one number or one per mode, 4"),

@@ -136,14 +136,14 @@ def test_what_is_written_in_between_is_not_behind(path, eager):
     def look(part):
         header, _ = _files.read(path, "training")
         written.append([x["completed"] for x in header["networks"]])
-        if len(written) == 40:
+        if len({tuple(x) for x in written if x}) == 4:
             raise EnoughError
 
     with pytest.raises(EnoughError):
         train("direct", epochs=10**7, runs=2, threads=2, checkpoint=path, progress=look)
     # The file may stay as it is from one look to the next.
     each = [x for i, x in enumerate(written) if x and x != written[i - 1]]
-    assert len(each) > 2
+    assert len(each) == 4
     for before, after in pairwise(each):
         assert len(after) == 2
         assert all(later > earlier for earlier, later in zip(before, after, strict=True))
