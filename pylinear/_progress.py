@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 from pylinear import _check
@@ -80,11 +81,17 @@ def _tqdm() -> Any:
     except ImportError:
         return None
 
+    class Alone(tqdm):  # type: ignore[misc]  # whose types are not known
+        # What fails to print leaves the lock taken: no other bar may wait for it, nor a thread that ends with Python.
+        monitor_interval = 0
+
+    Alone.set_lock(RLock())
+
     class Bar:
         def __init__(self) -> None:
             form = "{l_bar}{bar}| {elapsed}<{remaining}"
             # The delay keeps it from printing before it is whole.
-            self._bar = tqdm(total=100, bar_format=form, file=sys.stderr, delay=1e-9)
+            self._bar = Alone(total=100, bar_format=form, file=sys.stderr, delay=1e-9)
             self._bar.delay = 0
             self._print(self._bar.refresh)
 

@@ -1,6 +1,7 @@
 import gc
 import io
 import sys
+import threading
 import time
 
 import pytest
@@ -127,3 +128,22 @@ def test_a_bar_that_cannot_be_printed_any_more_is_silent_ever_after(monkeypatch,
             report(part)
     gc.collect()
     assert told == []
+
+
+def test_a_bar_that_cannot_be_printed_holds_up_no_other(monkeypatch):
+    tqdm = pytest.importorskip("tqdm")
+    before = set(threading.enumerate())
+    monkeypatch.setattr(sys, "stderr", Full())
+    with reporter(True) as report:
+        report(0.5)
+    assert set(threading.enumerate()) == before
+    free = []
+
+    def take():
+        with tqdm.tqdm.get_lock():
+            free.append(True)
+
+    other = threading.Thread(target=take, daemon=True)
+    other.start()
+    other.join(timeout=10)
+    assert free == [True]
