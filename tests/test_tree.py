@@ -275,4 +275,4 @@ def test_ctrl_c_ends_a_gram(engine, threads):
     with pytest.raises(KeyboardInterrupt):
         tree.gram(2**40, engine=engine, threads=threads)
     # 50 ms on a machine that does nothing else; days without it.
-    assert time.perf_counter() - times[0] < 60
+    assert time.perf_counter() - times[0] < 5
