@@ -102,8 +102,6 @@ def test_ctrl_c_is_answered_within_50_ms(caller, figure):
     assert np.percentile(np.concatenate(list(found.values())), 99) < MOST
 
 
-# Slow, though it is not: on a machine that others use, it measures those.
-@pytest.mark.slow
 @pytest.mark.property("Ctrl-C, quick", f"{RULE} in one of two tries of each of {len(NAMES)} long calls")
 def test_ctrl_c_is_answered_within_50_ms_as_a_rule(caller, figure):
     # Whatever else the machine does delays a try now and then; what takes long by itself does so each time.
