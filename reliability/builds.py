@@ -14,6 +14,12 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).parents[1]
 BUILDS = ROOT / "build"
 
+# An editable install finds the package before any path does. Python runs this where it starts, after it set that up.
+SITE = """import sys
+
+sys.meta_path = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("_editable_")]
+"""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -59,6 +65,7 @@ def build(name, *options, flags=""):
     shutil.copytree(ROOT / "pylinear", folder / "staged" / "pylinear", ignore=sources)
     for core in folder.glob("_pylinear_core*.so"):
         shutil.copy2(core, folder / "staged" / "pylinear")
+    (folder / "staged" / "sitecustomize.py").write_text(SITE)
     return folder
 
 

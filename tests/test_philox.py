@@ -1,9 +1,10 @@
-"""Philox against the published vectors of its authors, in every implementation."""
+"""Philox against the published vectors of its authors, in every implementation; and what numba makes of it."""
 
 import numpy as np
 import pytest
 
 import oracles
+import pylinear as pl
 from pylinear import _engine, _numba
 
 # kat_vectors of the Random123 distribution: counter, key, result of philox4x32-10.
@@ -33,3 +34,20 @@ def test_philox_in_the_oracle(counter, key, result):
 @pytest.mark.parametrize(("counter", "key", "result"), KNOWN)
 def test_philox_in_the_core(counter, key, result):
     assert tuple(_engine.core().philox(counter=list(counter), key=list(key))) == result
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")
+def test_numba_does_what_its_loops_say(monkeypatch):
+    """The loops as Python runs them: 64-bit products wrap there as well, with a warning."""
+    tree = pl.Tree((2, 3), 0.2)
+    asked = {"rng": 7, "first": 50, "engine": "numba", "threads": 2}
+
+    def drawn():
+        return tree.sample(100, **asked).outputs, tree.sample_bits(100, **asked), tree.gram(300, **asked)
+
+    compiled = drawn()
+    for name, loop in list(vars(_numba).items()):
+        if hasattr(loop, "py_func"):
+            monkeypatch.setattr(_numba, name, loop.py_func)
+    for one, other in zip(compiled, drawn(), strict=True):
+        np.testing.assert_array_equal(one, other)
