@@ -109,7 +109,7 @@ def outcome_of(command, environment, report, prefix=()):
 def core_tests(folder, environment, prefix=()):
     """Return the outcome of the tests of the core alone."""
     report = folder / "ctest.xml"
-    command = [tool("ctest"), "--test-dir", folder, "--output-on-failure", "--output-junit", report]
+    command = [tool("ctest"), "--test-dir", folder, "--output-on-failure", "--parallel", "2", "--output-junit", report]
     return outcome_of(command, environment, report, prefix)
 
 

@@ -70,8 +70,10 @@ def judge(figure, folder, with_core, with_package, runtimes):
     there = builds.environment(folder, LD_PRELOAD=preload, **with_package)
     assert builds.loaded_core(there, prefix=prefix).parent == folder / "staged" / "pylinear"
     files = [f"tests/test_{module}.py" for module in MODULES]
-    package = builds.package_tests(folder, there, "-m", "core", "-p", "one_process", *files, prefix=prefix)
-    n = reports(folder)
+    # What is printed goes to the log, where it stays if the process ends.
+    options = ("--capture=no", "-m", "core", "-p", "one_process")
+    package = builds.package_tests(folder, there, *options, *files, prefix=prefix)
+    n = reports(core.log, package.log, *(folder / "reports").iterdir())
     ran = f"{core.passed} C++ tests, {package.passed} Python tests"
     ended = "" if core.fine and package.fine else f"; failed: {core.failed} C++ tests, {package.failed} Python tests"
     figure(f"{n} reports: {ran}{ended}")
@@ -107,5 +109,6 @@ def emptied(folder):
     return folder
 
 
-def reports(folder):
-    return sum(len(REPORT.findall(path.read_text(errors="replace"))) for path in (folder / "reports").iterdir())
+def reports(*paths):
+    """Return how many there are in these files; those of UBSan are printed where ASan's go to a file."""
+    return sum(len(REPORT.findall(path.read_text(errors="replace"))) for path in paths)
