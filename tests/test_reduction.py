@@ -152,7 +152,7 @@ def test_w32_is_never_held_whole():
     pl.gap(run)
     after = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert max(peak, after) < 0.2 * 8 * 60_000 * 100
+    assert max(peak, after) < 0.14 * 8 * 60_000 * 100
 
 
 def test_weights_too_large_to_square():
