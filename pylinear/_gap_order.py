@@ -88,8 +88,8 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     Raises
     ------
     TypeError, ValueError
-        If these are not runs, fewer than three rates differ, association strengths, updates or orders are not the same,
-        all runs of a rate diverged, or no gap is known at all rates.
+        If these are not runs, fewer than three rates differ, association strengths, inputs, updates or orders are not
+        the same, all runs of a rate diverged, or no gap is known at all rates.
 
     Notes
     -----
@@ -110,18 +110,15 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     """
     if isinstance(runs, str) or not isinstance(runs, Iterable):
         raise TypeError(f"runs must be a sequence of pylinear.Run or Gap; got {_check.show(runs)}")
-    known = [_as_gap(x) for x in runs]
-    known.sort(key=lambda x: x.run.rate)
+    given = []
+    for x in runs:
+        if not isinstance(x, Run | Gap):
+            raise TypeError(f"runs must be a sequence of pylinear.Run or Gap; got {_check.show(x)} in it")
+        given.append(x)
+    given.sort(key=lambda x: _run(x).rate)
+    _check_comparable([_run(x) for x in given])
+    known = [x if isinstance(x, Gap) else gap(x) for x in given]
     rates = np.array([x.run.rate for x in known])
-    if len(np.unique(rates)) < 3:
-        raise ValueError(f"runs must have at least three different rates; got {len(np.unique(rates))}")
-    if any(x.s.shape != known[0].s.shape or np.any(x.s != known[0].s) for x in known):
-        raise ValueError("runs must be of the same data; their association strengths differ")
-    if any(x.run.update != known[0].run.update or not np.array_equal(x.run.order, known[0].run.order) for x in known):
-        raise ValueError("runs must go through the items in the same way; their updates or orders differ")
-    for x in known:
-        if set(x.run.status) == {"diverged"}:
-            raise ValueError(f"runs must not diverge; all did at the rate {x.run.rate:g}")
     causes = [x.by_rate() for x in known]
     if known[0].predicted is None:  # the mean is that of a noise as large, of no order of its own
         causes = [{"finite rate, scatter": cause["finite rate, scatter"]} for cause in causes]
@@ -135,12 +132,26 @@ def gap_order(runs: Iterable[Run | Gap]) -> GapOrder:
     return GapOrder(rates, float(known[0].s[0]), gaps, {name: _fit(rates, x) for name, x in gaps.items()})
 
 
-def _as_gap(run: object) -> Gap:
-    if isinstance(run, Gap):
-        return run
-    if isinstance(run, Run):
-        return gap(run)
-    raise TypeError(f"runs must be a sequence of pylinear.Run or Gap; got {_check.show(run)} in it")
+def _run(given: Run | Gap) -> Run:
+    return given.run if isinstance(given, Gap) else given
+
+
+def _check_comparable(runs: list[Run]) -> None:
+    """Raise unless runs differ in their rates alone, before anything is computed of them."""
+    rates = {x.rate for x in runs}
+    if len(rates) < 3:
+        raise ValueError(f"runs must have at least three different rates; got {len(rates)}")
+    first = runs[0]
+    for x in runs:
+        if not np.array_equal(x.data.modes.s, first.data.modes.s):
+            raise ValueError("runs must be of the same data; their association strengths differ")
+        one_hot = x.data.one_hot and first.data.one_hot
+        if not one_hot and not np.array_equal(x.data.inputs, first.data.inputs):
+            raise ValueError("runs must be of the same data; their inputs differ")
+        if x.update != first.update or not np.array_equal(x.order, first.order):
+            raise ValueError("runs must go through the items in the same way; their updates or orders differ")
+        if set(x.status) == {"diverged"}:
+            raise ValueError(f"runs must not diverge; all did at the rate {x.rate:g}")
 
 
 def _fit(rates: Floats, gaps: Floats) -> Power:
