@@ -103,9 +103,9 @@ def outcome(call: Callable[[], Any]) -> Outcome:
 
 
 def fastest(make_call: Callable[[], Callable[[], Any]]) -> float:
-    """Return the least time of three calls, without the counting of memory."""
+    """Return the least time of ten calls, without the counting of memory: what is slow by itself is so each time."""
     times = []
-    for _ in range(3):
+    for _ in range(10):
         call = make_call()
         began = time.perf_counter()
         with contextlib.suppress(BaseException), Alarm(), warnings.catch_warnings():
