@@ -125,6 +125,7 @@ RUNS = {
 QUICK = tuple(name for name in RUNS if name not in {"train, krylov", "Simulation, interrupted"})
 # Before what is held is compared: caches fill, and the allocator finds its size.
 WARM = 1000
+# Calls between collections of garbage: cycles that wait for one are no leak, and a megabyte of them is chance.
 COLLECTED = 500
 
 
@@ -139,7 +140,6 @@ def call(runs, count):
     """Make so many calls, in turn."""
     for i, run in enumerate(itertools.islice(itertools.cycle(runs), count)):
         run()
-        # Cycles that wait for the collector are no leak, and a megabyte of them more or less is chance.
         if i % COLLECTED == 0:
             gc.collect()
 
